@@ -1,0 +1,76 @@
+# Python 3.11 or newer and make are all a machine needs: the first target that wants tools makes .venv from the lock.
+# `make PYTHON=python3.12 test` uses another interpreter; .venv is then made anew for it.
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+PHASE   := $(PYTHON) tools/phase.py
+PYTEST  := $(BIN)/python -m pytest
+# The stamp names the interpreter's version, so that a change of PYTHON is a change of environment.
+READY   := $(VENV)/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+SUITE   := $(PYTEST) -q -n auto
+LOCKER  := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help test check fmt generate verify golden bench soak lock clean format lint types imports tests generated goldens
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+test: check verify ## Set up, check and verify: what CI runs
+
+check: format lint types imports tests ## Format, lint, types, import contracts and all offline tests
+
+fmt: $(READY) ## Format the source and apply the safe fixes; the only target that edits source
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+generate: $(READY) ## Write crds/ and docs/reference.md from the API models
+	@$(BIN)/python tools/generate.py
+
+verify: generated goldens ## Fail, with a diff, where a generated or golden file is not what the source says
+
+golden: $(READY) ## Rewrite the golden files, delete orphans, print what changed
+	@$(PYTEST) tests/golden -q --update-golden
+
+bench: $(READY) ## Measure speed; never part of check
+	@$(PYTEST) tests/bench -s
+
+soak: $(READY) ## Run every test at evidence size; takes long
+	@MODELFLEET_SOAK=1 $(SUITE)
+
+lock: ## Renew requirements.lock from pyproject.toml
+	@$(PYTHON) -m venv --clear $(VENV)/lock && $(VENV)/lock/bin/pip --quiet --disable-pip-version-check install $(LOCKER)
+	@$(VENV)/lock/bin/uv --quiet pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --generate-hashes --no-header --output-file requirements.lock
+
+clean: ## Remove the environment, the caches and what was built
+	@rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	@find operator tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The phases, each one line of output: name, seconds, and the tool's own last word.
+
+format: $(READY)
+	@$(PHASE) $@ $(BIN)/ruff format --check .
+
+lint: $(READY)
+	@$(PHASE) $@ $(BIN)/ruff check .
+
+types: $(READY)
+	@$(PHASE) $@ $(BIN)/mypy
+
+imports: $(READY)
+	@$(PHASE) $@ $(BIN)/lint-imports --no-logo
+
+tests: $(READY)
+	@$(PHASE) $@ $(SUITE)
+
+generated: $(READY)
+	@$(PHASE) $@ $(BIN)/python tools/verify.py
+
+# Under another hash seed than the run in `tests`: the same input must give the same bytes.
+goldens: $(READY)
+	@PYTHONHASHSEED=4711 $(PHASE) $@ $(PYTEST) -q tests/golden
+
+$(READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name a Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@$(PHASE) set-up $(PYTHON) tools/environment.py $(VENV) && touch $@

@@ -1,0 +1,118 @@
+"""How the core speaks of mistakes.
+
+A user's mistake is never an exception: it is a `Finding`, a sentence that names the field and the fix. Everything
+below this module's importers may return findings; this module imports nothing of ours, so that everyone can.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import NamedTuple, TypeVar
+
+Path = tuple[str | int, ...]
+"""Where in an object something is: field names, map keys and list indices, from the root down."""
+
+
+class Key(NamedTuple):
+    """The only identity used anywhere. `namespace` is empty for cluster-scoped kinds."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind} {place}"
+
+
+class Severity(IntEnum):
+    """Errors keep an object out of the fleet; warnings never do. The order is the order of importance."""
+
+    ERROR = 0
+    WARNING = 1
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Reason(StrEnum):
+    """Why something was found: a closed list, part of the API, used in conditions as it is."""
+
+    # A document that could not be read as objects.
+    UNREADABLE = "Unreadable"
+    DUPLICATE_KEY = "DuplicateKey"
+    UNKNOWN_KIND = "UnknownKind"
+    UNKNOWN_VERSION = "UnknownVersion"
+    DUPLICATE_OBJECT = "DuplicateObject"
+
+    # A field that says what it may not say.
+    REQUIRED = "Required"
+    WRONG_TYPE = "WrongType"
+    UNKNOWN_FIELD = "UnknownField"
+    OUT_OF_RANGE = "OutOfRange"
+    NOT_SUPPORTED = "NotSupported"
+    INVALID_VALUE = "InvalidValue"
+    INCONSISTENT = "Inconsistent"
+    IMMUTABLE = "Immutable"
+
+    # A reference that does not close, or may not.
+    HARDWARE_CLASS_NOT_FOUND = "HardwareClassNotFound"
+    MODEL_NOT_FOUND = "ModelNotFound"
+    TIER_NOT_FOUND = "TierNotFound"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - the name of a reason, not a secret
+    REF_NOT_PERMITTED = "RefNotPermitted"
+    CONFLICTED = "Conflicted"
+
+    # Placement.
+    DOES_NOT_FIT = "DoesNotFit"
+    MISPLACED = "Misplaced"
+    OVERLAPPING = "Overlapping"
+
+    # Routing.
+    UNREACHABLE = "Unreachable"
+    SHADOWED = "Shadowed"
+    NEVER_MATCHES = "NeverMatches"
+    FALLS_UP = "FallsUp"
+    INCOHERENT = "Incoherent"
+    NO_TENANTS = "NoTenants"
+    NO_ISOLATION = "NoIsolation"
+    INSECURE_TRANSPORT = "InsecureTransport"
+    UNSUPPORTED = "Unsupported"
+
+
+class Condition(StrEnum):
+    """The condition types that a finding may speak to, over all kinds."""
+
+    ACCEPTED = "Accepted"
+    RESOLVED_REFS = "ResolvedRefs"
+    PLACED = "Placed"
+    MISPLACED = "Misplaced"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence for a user about one field of one object."""
+
+    subject: Key
+    path: Path
+    reason: Reason
+    message: str
+    severity: Severity = Severity.ERROR
+    condition: Condition = Condition.ACCEPTED
+
+
+T = TypeVar("T")
+Outcome = tuple[T | None, tuple[Finding, ...]]
+"""A decision and what to say about it; the decision is None where there is none to make."""
+
+
+def dotted(path: Path) -> str:
+    """Write a path as people do: `spec.tiers[1].models[0].weight`, map keys that are no words in brackets."""
+    if not path:
+        return "."
+    text = ""
+    for step in path:
+        if isinstance(step, int) or not step.replace("-", "_").isidentifier():
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if text else step
+    return text
