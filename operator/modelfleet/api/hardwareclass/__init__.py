@@ -1,0 +1,1 @@
+"""HardwareClass: what a kind of compute is, costs and suits."""

@@ -1,0 +1,1 @@
+"""ModelDeployment: a model, what serves it, and where it may run."""

@@ -1,0 +1,1 @@
+"""RoutingPolicy: which request goes where, and what happens when it cannot."""

@@ -1,0 +1,125 @@
+"""Raw objects become values here, or findings: all of them at once, and never an exception."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelfleet.api.kinds import KINDS
+from modelfleet.api.meta import API_VERSION, GROUP, VERSION
+from modelfleet.api.resource import Resource
+from modelfleet.api.rule import judge
+from modelfleet.api.shape import salvage
+from modelfleet.findings import Finding, Key, Path, Reason
+from modelfleet.fleet.problems import Problem, problems
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """An object that may take part."""
+
+    key: Key
+    uid: str
+    generation: int
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """An object of ours that may not, and why."""
+
+    key: Key
+    uid: str
+    generation: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An object that is not of our group: none of our business, but it may be referred to."""
+
+    key: Key
+
+
+Parsed = Valid | Invalid | Foreign
+
+
+def parse_object(raw: Any, namespace: str = "default") -> Parsed:
+    """The value of a raw object, or what is wrong with it. `namespace` is that of objects which name none."""
+    raw = as_served(raw)
+    if not isinstance(raw, Mapping):
+        message = "must be a Kubernetes object: a mapping with apiVersion, kind, metadata and spec"
+        return Invalid(Key("", "", ""), "", 0, (Finding(Key("", "", ""), (), Reason.WRONG_TYPE, message),))
+    key = key_of(raw, namespace)
+    if found := tuple(_not_a_kind(raw)):
+        return _invalid(key, raw, found)
+    if not raw["apiVersion"].startswith(f"{GROUP}/"):
+        return Foreign(key)
+    kind = KINDS[raw["kind"]]
+    # Status is ours to write and never an input, so nothing in it can be wrong.
+    given = {name: value for name, value in raw.items() if name != "status"}
+    try:
+        resource = kind.model_validate(given)
+    except ValidationError as error:
+        return _invalid(key, raw, _all_problems(kind, given, error))
+    return Valid(key, resource.metadata.uid, resource.metadata.generation, resource)
+
+
+def as_served(raw: Any) -> Any:
+    """What the API server makes of a document: nulls in a mapping are as good as absent, and 2.0 is the number 2."""
+    if isinstance(raw, Mapping):
+        return {name: as_served(value) for name, value in raw.items() if value is not None}
+    if isinstance(raw, list):
+        return [as_served(value) for value in raw]
+    return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+
+
+def key_of(raw: Mapping[str, Any], namespace: str) -> Key:
+    """The identity that a raw object claims, as far as it can be read."""
+    kind, metadata = _text(raw.get("kind")), raw.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    clustered = kind in KINDS and not KINDS[kind].KIND.namespaced
+    return Key(kind, "" if clustered else _text(metadata.get("namespace")) or namespace, _text(metadata.get("name")))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _invalid(key: Key, raw: Mapping[str, Any], found: Iterable[Problem]) -> Invalid:
+    metadata = raw.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    generation = metadata.get("generation")
+    findings = tuple(Finding(key, path, reason, message) for path, reason, message in dict.fromkeys(found))
+    return Invalid(key, _text(metadata.get("uid")), generation if isinstance(generation, int) else 0, findings)
+
+
+def _not_a_kind(raw: Mapping[str, Any]) -> Iterable[Problem]:
+    for field, example in (("apiVersion", API_VERSION), ("kind", " or ".join(KINDS))):
+        if field not in raw:
+            yield (field,), Reason.REQUIRED, f"is required: {example}, for one"
+        elif not isinstance(raw[field], str):
+            yield (field,), Reason.WRONG_TYPE, f"must be a string, such as {example}"
+    group, _, version = _text(raw.get("apiVersion")).partition("/")
+    kind = _text(raw.get("kind"))
+    if group != GROUP:
+        return
+    if version != VERSION:
+        yield ("apiVersion",), Reason.UNKNOWN_VERSION, f"is not a version that exists: write {API_VERSION}"
+    if kind and kind not in KINDS:
+        close = get_close_matches(kind, KINDS, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"the kinds are {', '.join(KINDS)}"
+        yield ("kind",), Reason.UNKNOWN_KIND, f"is not a kind of {GROUP}: {hint}"
+
+
+def _all_problems(kind: type[Resource], raw: Mapping[str, Any], error: ValidationError) -> list[Problem]:
+    """What is malformed, and beside it the rules that can be judged all the same."""
+    found = list(problems(kind, error.errors(include_url=False)))
+    malformed: list[Path] = [path for path, reason, _ in found if reason is not Reason.UNKNOWN_FIELD]
+    if any(not path or path == ("spec",) for path in malformed):
+        return found
+    salvaged = salvage(kind, raw, frozenset(malformed))
+    broken = judge(kind.RULES, salvaged, malformed)
+    return [*found, *((path, rule.reason, rule.message) for rule, path in broken)]

@@ -1,0 +1,1 @@
+"""Which hardware a model goes to, and what speaks against it. Pure."""

@@ -1,0 +1,1 @@
+"""From policies to what gateways do, and what can be said against a policy. Pure."""

@@ -1,0 +1,28 @@
+"""Clauses that this version reads and checks, but that no gateway enforces yet: said, and never ignored."""
+
+from collections.abc import Iterator
+
+from modelfleet.api.routingpolicy.spec import Mode, RoutingPolicySpec
+from modelfleet.api.rule import attributes
+from modelfleet.findings import Finding, Reason, Severity
+from modelfleet.fleet.snapshot import FleetSnapshot
+
+ENFORCED = frozenset({"serves", "tiers", "mode"})
+"""The clauses of which a policy may be made today; what comes to be enforced comes to stand here."""
+
+MESSAGE = "this version checks the clause but cannot enforce it yet: the policy would be refused with it"
+
+
+def check_support(snapshot: FleetSnapshot) -> Iterator[Finding]:
+    """The clauses of each policy that cannot be enforced yet."""
+    for policy in snapshot.policies.values():
+        for clause in _unsupported(policy.spec):
+            yield Finding(policy.key, ("spec", clause), Reason.UNSUPPORTED, MESSAGE, Severity.WARNING)
+
+
+def _unsupported(spec: RoutingPolicySpec) -> Iterator[str]:
+    for clause, name in attributes(RoutingPolicySpec).items():
+        if clause not in ENFORCED and getattr(spec, name) is not None:
+            yield clause
+    if spec.mode is Mode.OBSERVE:
+        yield "mode"
