@@ -43,10 +43,6 @@ ListByType = Annotated[
     tuple[T, ...],
     Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
 ]
-ListByName = Annotated[
-    tuple[T, ...],
-    Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
-]
 
 
 class Status(Model):

@@ -1,5 +1,6 @@
 """The base of every part of a resource, and the types that Kubernetes reads in its own way."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidatorFunctionWrapHandler, WrapValidator
@@ -26,17 +27,30 @@ Ordered = Annotated[tuple[T, ...], Field(json_schema_extra={"x-kubernetes-list-t
 """A list whose order means something. Atomic: merged, a second owner's items would go in front of the first's."""
 
 
-def _distinct(raw: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    values = raw if isinstance(raw, list) else []
-    places = tuple((index,) for index, value in enumerate(values) if value in values[:index])
-    twice = PydanticCustomError(Reason.INCONSISTENT.value, "is listed twice: remove the repetition", {"places": places})
-    try:
-        items = read(raw)
-    except ValidationError as error:
-        raise _also(error, twice) if places else error from None
-    if places:
-        raise twice
-    return items
+def _distinct(field: str = "") -> Callable[[Any, ValidatorFunctionWrapHandler], Any]:
+    """A validator of lists whose items must differ, by themselves or by one field of theirs."""
+
+    def validate(raw: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        twice = _repeated(raw, field)
+        try:
+            items = read(raw)
+        except ValidationError as error:
+            raise _also(error, twice) if twice else error from None
+        if twice:
+            raise twice
+        return items
+
+    return validate
+
+
+def _repeated(raw: Any, field: str) -> PydanticCustomError | None:
+    items = raw if isinstance(raw, list) else []
+    names = [item.get(field) if field and isinstance(item, dict) else item for item in items]
+    again = [index for index, name in enumerate(names) if name is not None and name in names[:index]]
+    places = [(index, field) if field else (index,) for index in again]
+    if not places:
+        return None
+    return PydanticCustomError(Reason.INCONSISTENT.value, "is listed twice: remove one of the two", {"places": places})
 
 
 def _also(error: ValidationError, other: PydanticCustomError) -> ValidationError:
@@ -54,7 +68,14 @@ def _also(error: ValidationError, other: PydanticCustomError) -> ValidationError
 
 Distinct = Annotated[
     tuple[T, ...],
-    WrapValidator(_distinct),
+    WrapValidator(_distinct()),
     Field(json_schema_extra={"x-kubernetes-list-type": "set"}),
 ]
 """A list without an order and without repetition; several owners may each apply items of their own."""
+
+ByName = Annotated[
+    tuple[T, ...],
+    WrapValidator(_distinct("name")),
+    Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}),
+]
+"""A list of things with names, each there once; several owners may each apply things of their own."""

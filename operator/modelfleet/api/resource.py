@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from modelfleet.api.meta import Kind, ObjectMeta, Status
@@ -21,12 +21,12 @@ class Resource(Model):
 
     api_version: Literal["modelfleet.dev/v1alpha1"] = "modelfleet.dev/v1alpha1"
     kind: str
-    metadata: ObjectMeta
+    metadata: ObjectMeta = Field(description="The name of the object, and where it lives.")
 
     @property
     def key(self) -> Key:
         """The identity of the object."""
-        return Key(self.KIND.name, self.metadata.namespace, self.metadata.name)
+        return Key(self.KIND.name, self.metadata.namespace if self.KIND.namespaced else "", self.metadata.name)
 
     @model_validator(mode="after")
     def _keeps_its_rules(self) -> Self:

@@ -81,7 +81,11 @@ class KeysRule(Rule):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A rule about a change: what an update may not do. It needs the old object, so no single document breaks it."""
+    """A rule about a change: what an update may not do. It needs the old object, so no single document breaks it.
+
+    `broken` is asked with the old value and the new one; `example` is a spec before and after, as changes to a valid
+    one.
+    """
 
     name: str
     at: str

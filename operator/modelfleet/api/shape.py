@@ -47,6 +47,33 @@ def _child(here: Any, step: str | int) -> Any:
     return get_args(here)[1] if get_origin(here) is dict else None
 
 
+def as_served(annotation: Any, raw: Any) -> Any:
+    """What the API server makes of a document: a null in a field or a map is as good as absent, and 2.0 is an integer.
+
+    A null in a field that does not exist stays, for the field is what is wrong. Half a surrogate pair is U+FFFD. A
+    quantity of 2.0 stays, being neither of the two things that a quantity may be.
+    """
+    here = bare(annotation)
+    if isinstance(raw, dict) and isinstance(here, type) and issubclass(here, BaseModel):
+        names = attributes(here)
+        return {
+            _whole(alias): as_served(here.model_fields[names[alias]].annotation if alias in names else None, value)
+            for alias, value in raw.items()
+            if value is not None or alias not in names
+        }
+    if isinstance(raw, dict) and get_origin(here) is dict:
+        return {_whole(key): as_served(get_args(here)[1], value) for key, value in raw.items() if value is not None}
+    if isinstance(raw, list) and get_origin(here) is tuple:
+        return [as_served(get_args(here)[0], value) for value in raw]
+    return int(raw) if here is int and isinstance(raw, float) and raw.is_integer() else _whole(raw)
+
+
+def _whole(value: Any) -> Any:
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def salvage(annotation: Any, raw: Any, bad: Collection[Path], path: Path = ()) -> Any:
     """The value of a malformed document as far as it goes: what is bad is left out, an item of a list is None."""
     here = bare(annotation)

@@ -11,7 +11,7 @@ from modelfleet.api.kinds import KINDS
 from modelfleet.api.meta import API_VERSION, GROUP, VERSION
 from modelfleet.api.resource import Resource
 from modelfleet.api.rule import judge
-from modelfleet.api.shape import salvage
+from modelfleet.api.shape import as_served, salvage
 from modelfleet.findings import Finding, Key, Path, Reason
 from modelfleet.fleet.problems import Problem, problems
 
@@ -48,7 +48,6 @@ Parsed = Valid | Invalid | Foreign
 
 def parse_object(raw: Any, namespace: str = "default") -> Parsed:
     """The value of a raw object, or what is wrong with it. `namespace` is that of objects which name none."""
-    raw = as_served(raw)
     if not isinstance(raw, Mapping):
         message = "must be a Kubernetes object: a mapping with apiVersion, kind, metadata and spec"
         return Invalid(Key("", "", ""), "", 0, (Finding(Key("", "", ""), (), Reason.WRONG_TYPE, message),))
@@ -59,21 +58,14 @@ def parse_object(raw: Any, namespace: str = "default") -> Parsed:
         return Foreign(key)
     kind = KINDS[raw["kind"]]
     # Status is ours to write and never an input, so nothing in it can be wrong.
-    given = {name: value for name, value in raw.items() if name != "status"}
+    given = as_served(kind, {name: value for name, value in raw.items() if name != "status"})
+    if isinstance(given.get("metadata"), dict):
+        given["metadata"].setdefault("namespace", namespace)
     try:
         resource = kind.model_validate(given)
     except ValidationError as error:
         return _invalid(key, raw, _all_problems(kind, given, error))
     return Valid(key, resource.metadata.uid, resource.metadata.generation, resource)
-
-
-def as_served(raw: Any) -> Any:
-    """What the API server makes of a document: nulls in a mapping are as good as absent, and 2.0 is the number 2."""
-    if isinstance(raw, Mapping):
-        return {name: as_served(value) for name, value in raw.items() if value is not None}
-    if isinstance(raw, list):
-        return [as_served(value) for value in raw]
-    return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
 
 
 def key_of(raw: Mapping[str, Any], namespace: str) -> Key:
@@ -98,7 +90,7 @@ def _invalid(key: Key, raw: Mapping[str, Any], found: Iterable[Problem]) -> Inva
 
 def _not_a_kind(raw: Mapping[str, Any]) -> Iterable[Problem]:
     for field, example in (("apiVersion", API_VERSION), ("kind", " or ".join(KINDS))):
-        if field not in raw:
+        if raw.get(field) in (None, ""):
             yield (field,), Reason.REQUIRED, f"is required: {example}, for one"
         elif not isinstance(raw[field], str):
             yield (field,), Reason.WRONG_TYPE, f"must be a string, such as {example}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -19,10 +19,13 @@ SHOWN = 40
 TYPES = {
     "string_type": "a string",
     "string_sub_type": "a string",
+    "string_unicode": "a text of whole Unicode characters",
+    "invalid_key": "a string",
     "int_type": "a whole number",
     "int_parsing_size": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "tuple_type": "a list",
     "dict_type": "a mapping of keys to values",
@@ -31,14 +34,24 @@ TYPES = {
     "quantity_type": "a quantity such as 24Gi or 2",
 }
 
+SOMETHING_ELSE = "of the type that kubectl explain shows"
+"""What is said of errors that this module has not met yet."""
+
 RANGES = {
     "greater_than_equal": ("ge", "must be at least {}"),
     "less_than_equal": ("le", "must be at most {}"),
-    "string_too_short": ("min_length", "must have at least {} character(s)"),
-    "string_too_long": ("max_length", "must have at most {} characters"),
-    "too_short": ("min_length", "must have at least {} item(s): add one, or remove the field"),
-    "too_long": ("max_length", "must have at most {} items"),
+    "string_too_short": ("min_length", "must have at least {}"),
+    "string_too_long": ("max_length", "must have at most {}"),
+    "too_short": ("min_length", "must have at least {}: add one"),
+    "too_long": ("max_length", "must have at most {}: remove some"),
 }
+
+COUNTED: Mapping[type, tuple[str, str]] = {
+    str: ("character", "characters"),
+    list: ("item", "items"),
+    dict: ("entry", "entries"),
+}
+"""What a length counts, by what has the length."""
 
 
 REASONS = frozenset(Reason)
@@ -47,9 +60,14 @@ REASONS = frozenset(Reason)
 def problems(model: type[BaseModel], errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
     """What is wrong with an object of this model, from what its validation said."""
     for error in errors:
-        # A key of a map is reported behind the map's path, as an element of its own.
-        path = error["loc"][:-1] if error["loc"][-1:] == ("[key]",) else error["loc"]
-        yield from _problem(model, path, error)
+        yield from _problem(model, _place(model, error), error)
+
+
+def _place(model: type[BaseModel], error: ErrorDetails) -> Path:
+    path = error["loc"]
+    # What is wrong with a key of a map is reported behind the key, as "[key]"; a field may be called so too.
+    is_key = path[-1:] == ("[key]",) and error["type"] != "extra_forbidden"
+    return path[:-1] if is_key and get_origin(type_at(model, path[:-2])) is dict else path
 
 
 def _problem(model: type[BaseModel], path: Path, error: ErrorDetails) -> Iterator[Problem]:
@@ -65,14 +83,16 @@ def _problem(model: type[BaseModel], path: Path, error: ErrorDetails) -> Iterato
     elif kind == "says_nothing":
         yield path, Reason.OUT_OF_RANGE, "says nothing: add a condition, or leave it out to mean every request"
     elif kind in RANGES:
-        yield from _out_of_range(path, error, context)
+        yield from _out_of_range(model, path, error)
     else:
-        yield path, Reason.WRONG_TYPE, f"must be {TYPES[kind]}, not {shown(error['input'])}{_quotes(error)}"
+        wanted = TYPES.get(kind, SOMETHING_ELSE)
+        yield path, Reason.WRONG_TYPE, f"must be {wanted}, not {shown(error['input'])}{_quotes(error)}"
 
 
 def _quotes(error: ErrorDetails) -> str:
-    lost = error["type"].startswith("string") and isinstance(error["input"], bool | int | float)
-    return ": put it in quotes" if lost else ""
+    # A bool is a number to Python, and nothing that a quantity could be meant by.
+    lost = {"string_type": (bool, int, float), "quantity_type": (float,)}.get(error["type"], ())
+    return ": put it in quotes" if isinstance(error["input"], lost) else ""
 
 
 def _broken_rule(path: Path, error: ErrorDetails, context: Mapping[str, Any]) -> Iterator[Problem]:
@@ -80,12 +100,20 @@ def _broken_rule(path: Path, error: ErrorDetails, context: Mapping[str, Any]) ->
         yield path + place, Reason(error["type"]), error["msg"]
 
 
-def _out_of_range(path: Path, error: ErrorDetails, context: Mapping[str, Any]) -> Iterator[Problem]:
+def _out_of_range(model: type[BaseModel], path: Path, error: ErrorDetails) -> Iterator[Problem]:
     name, sentence = RANGES[error["type"]]
-    bound = context[name]
-    if error["type"] == "too_short" and len(error["input"]) >= bound:
+    bound, is_short = error["ctx"][name], error["type"] == "too_short"
+    if is_short and len(error["input"]) >= bound:
         return  # pydantic counts the items that are well formed; those that are not have findings of their own
-    yield path, Reason.OUT_OF_RANGE, sentence.format(int(bound) if bound == int(bound) else bound)
+    field = field_at(model, path)
+    remedy = ", or remove the field" if is_short and field and not field.is_required() else ""
+    yield path, Reason.OUT_OF_RANGE, sentence.format(_counted(bound, error["input"])) + remedy
+
+
+def _counted(bound: Any, value: Any) -> str:
+    number = int(bound) if bound == int(bound) else bound
+    one, many = COUNTED.get(type(value), ("", ""))
+    return f"{number} {one if number == 1 else many}".rstrip()
 
 
 def _required(model: type[BaseModel], path: Path) -> str:
@@ -102,18 +130,25 @@ def _lower_first(sentence: str) -> str:
 def _unknown(model: type[BaseModel], path: Path) -> str:
     owner = type_at(model, path[:-1])
     known = list(attributes(owner))
-    close = get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
-    if close:
-        return f'is not a field here: did you mean "{close[0]}"?'
+    if close := _nearest(str(path[-1]), known):
+        return f'is not a field here: did you mean "{close}"?'
     return f"is not a field here: remove it, or use one of {', '.join(known)}"
 
 
 def _not_supported(model: type[BaseModel], path: Path, error: ErrorDetails) -> str:
     owner = type_at(model, path)
     choices = [str(choice.value) for choice in owner]
-    close = get_close_matches(str(error["input"]), choices, n=1, cutoff=0.6)
-    hint = f'; did you mean "{close[0]}"?' if close else ""
-    return f"must be one of {', '.join(choices)}, not {shown(error['input'])}{hint}"
+    given = error["input"]
+    close = _nearest(given, choices) if isinstance(given, str) else ""
+    hint = f'; did you mean "{close}"?' if close else ""
+    return f"must be one of {', '.join(choices)}, not {shown(given)}{hint}"
+
+
+def _nearest(text: str, known: Iterable[str]) -> str:
+    """The known word that was meant, capitals or not; empty where none is near."""
+    words = {word.lower(): word for word in known}
+    found = get_close_matches(text.lower(), words, n=1, cutoff=0.6)
+    return words[found[0]] if found else ""
 
 
 def shown(value: Any) -> str:
@@ -122,6 +157,13 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         text = value if len(value) <= SHOWN else value[: SHOWN - 3] + "..."
-        return f'the text "{text.encode("unicode_escape").decode()}"'
-    names = {dict: "a mapping", list: "a list", type(None): "null"}
-    return names.get(type(value), f"the number {value}"[: SHOWN * 2])
+        return f'the text "{_printable(text)}"'
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**SHOWN):
+        return f"the number {value}"
+    # Python itself refuses to write the longest whole numbers.
+    names = {int: f"a number of more than {SHOWN} digits", dict: "a mapping", list: "a list", type(None): "null"}
+    return names.get(type(value), "something that is not JSON")
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

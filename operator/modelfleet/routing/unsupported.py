@@ -10,7 +10,7 @@ from modelfleet.fleet.snapshot import FleetSnapshot
 ENFORCED = frozenset({"serves", "tiers", "mode"})
 """The clauses of which a policy may be made today; what comes to be enforced comes to stand here."""
 
-MESSAGE = "this version checks the clause but cannot enforce it yet: the policy would be refused with it"
+MESSAGE = "this version checks the clause but cannot enforce it yet, and refuses the policy: leave it out for now"
 
 
 def check_support(snapshot: FleetSnapshot) -> Iterator[Finding]:

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from modelfleet.api.meta import ListByName, Status
-from modelfleet.api.model import Integer, Model, Ordered, String
+from modelfleet.api.meta import Status
+from modelfleet.api.model import ByName, Integer, Model, Ordered, String
 
 
 class Units(Model):
@@ -36,7 +36,7 @@ class HardwareClassStatus(Status):
     matching_nodes: Integer | None = Field(default=None, description="Nodes that the selector matches.", ge=0)
     ready_nodes: Integer | None = Field(default=None, description="Those of them that are ready.", ge=0)
     units: Units | None = Field(default=None, description="Units over all regions.")
-    regions: ListByName[RegionStatus] | None = Field(default=None, description="The same by region.", max_length=64)
+    regions: ByName[RegionStatus] | None = Field(default=None, description="The same by region.", max_length=64)
     models: Ordered[PlacedModel] | None = Field(
         default=None, description="Who uses the class, the largest first; the first hundred.", max_length=100
     )

@@ -1,13 +1,16 @@
 """The program that serves a model on hardware of one's own."""
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
-from modelfleet.api.meta import ListByName
-from modelfleet.api.model import Model, Ordered, String
+from modelfleet.api.model import ByName, Model, Ordered, String
 from modelfleet.api.scalars.addresses import Image
 from modelfleet.api.scalars.names import DnsName, EnvName, SecretEntry
+
+Argument = Annotated[String, Field(max_length=4096)]
+"""A word of a command line, as long as a variable may be."""
 
 
 class EngineName(StrEnum):
@@ -52,13 +55,13 @@ class Engine(Model):
 
     name: EngineName = Field(description="Which engine; custom needs an image or a command of its own.")
     image: Image | None = Field(default=None, description="The container image; left out, the engine's tested one.")
-    command: Ordered[String] | None = Field(
+    command: Ordered[Argument] | None = Field(
         default=None,
         description="The program and its first arguments, in place of the image's.",
         min_length=1,
         max_length=64,
     )
-    args: Ordered[String] | None = Field(
+    args: Ordered[Argument] | None = Field(
         default=None, description="Arguments behind those that modelfleet sets.", max_length=128
     )
-    env: ListByName[EnvVar] | None = Field(default=None, description="Variables of the environment.", max_length=64)
+    env: ByName[EnvVar] | None = Field(default=None, description="Variables of the environment.", max_length=64)

@@ -50,7 +50,7 @@ def _one_source(source: EnvSource) -> bool:
     return (source.secret_key_ref is None) != (source.config_map_key_ref is None)
 
 
-def _stays_where_it_is_served(old: ModelDeploymentSpec, new: ModelDeploymentSpec) -> bool:
+def _moves_to_another_place(old: ModelDeploymentSpec, new: ModelDeploymentSpec) -> bool:
     return (old.external is None) != (new.external is None)
 
 
@@ -149,7 +149,7 @@ RULES = (
         at=("spec.external.credentials",),
         cel="has(self.secretRef) != (has(self.passThrough) && self.passThrough)",
         broken=unless(_one_credential),
-        message="credentials are a secretRef or passThrough: true, exactly one of them",
+        message="credentials come from one place: give a secretRef, or passThrough: true, and not both",
         example="{engine: null, external: {url: 'https://api.example.com/v1', credentials: {}}}",
     ),
 )
@@ -159,7 +159,7 @@ TRANSITIONS = (
         name="stays-where-it-is-served",
         at="spec",
         cel="has(self.external) == has(oldSelf.external)",
-        broken=_stays_where_it_is_served,
+        broken=_moves_to_another_place,
         message="a model cannot change between engine and external, which would orphan its workload: make a new one",
         example=("{}", f"{{{HOSTED}}}"),
     ),

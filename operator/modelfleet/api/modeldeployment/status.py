@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from modelfleet.api.meta import ListByName, Status
-from modelfleet.api.model import Flag, Integer, Model, String
+from modelfleet.api.meta import Status
+from modelfleet.api.model import ByName, Flag, Integer, Model, String
 
 
 class ClassStatus(Model):
@@ -32,10 +32,10 @@ class ModelDeploymentStatus(Status):
     ready_replicas: Integer | None = Field(default=None, description="Those of them that are ready.", ge=0)
     selector: String | None = Field(default=None, description="The label selector of its pods, for autoscalers.")
     placed_on: String | None = Field(default=None, description="The classes in use, the preferred one first.")
-    classes: ListByName[ClassStatus] | None = Field(
+    classes: ByName[ClassStatus] | None = Field(
         default=None, description="Every class of the placement, and why it was chosen or refused.", max_length=8
     )
-    regions: ListByName[RegionReplicas] | None = Field(default=None, description="Replicas by region.", max_length=64)
+    regions: ByName[RegionReplicas] | None = Field(default=None, description="Replicas by region.", max_length=64)
     cost_per_hour: String | None = Field(
         default=None, description="What the replicas cost in an hour, with the currency."
     )

@@ -20,7 +20,6 @@ COLUMNS = (
     Column("Mode", ".spec.mode", "Whether it acts, or only observes."),
     AGE,
     Column("Hosts", ".spec.serves.hosts", "The hosts that it answers on.", wide=True),
-    Column("Tiers", ".spec.tiers[*].name", "The tiers, from small to large.", wide=True),
     Column("Revision", ".status.revision", "The revision that was last sent.", wide=True),
     MESSAGE,
 )

@@ -50,7 +50,7 @@ class Limit(Model):
     per: Per = Field(description="What it is counted by; policy counts all requests together.")
     requests: Integer | None = Field(default=None, description="How many requests.", ge=1, le=1_000_000_000)
     tokens: Integer | None = Field(default=None, description="How many tokens, in and out.", ge=1, le=1_000_000_000_000)
-    every: Duration = Field(description="In which time.")
+    every: Duration = Field(description="The time in which they are counted, such as 1m.")
 
 
 class Shadow(Model):
@@ -74,7 +74,11 @@ class Regions(Model):
     mode: RegionMode | None = Field(
         default=None, description="automatic: as replicas fail. manual: only the active one. Without one, automatic."
     )
-    active: Word | None = Field(default=None, description="The region that serves now, for manual; null for none.")
+    active: Word | None = Field(
+        default=None,
+        description="The region that serves now, for manual; null for none.",
+        json_schema_extra={"nullable": True},
+    )
     overprovisioning: Overprovisioning | None = Field(
         default=None, description="How much of a region must be left before the next one helps; without one, 140%."
     )

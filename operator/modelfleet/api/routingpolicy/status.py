@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from modelfleet.api.meta import ListByName, Status
-from modelfleet.api.model import Integer, Model, Ordered, String
+from modelfleet.api.meta import Status
+from modelfleet.api.model import ByName, Integer, Model, Ordered, String
 
 
 class GatewayStatus(Model):
@@ -51,7 +51,7 @@ class RoutingPolicyStatus(Status):
 
     programmed: String | None = Field(default=None, description="How many Envoys have acknowledged it, such as 2/3.")
     revision: String | None = Field(default=None, description="The revision that was last sent.")
-    gateways: ListByName[GatewayStatus] | None = Field(default=None, description="The same by gateway.", max_length=16)
+    gateways: ByName[GatewayStatus] | None = Field(default=None, description="The same by gateway.", max_length=16)
     rung: CurrentRung | None = Field(default=None, description="Where a request would end up now.")
     lost_names: Ordered[LostName] | None = Field(
         default=None, description="Names that an older policy has.", max_length=64

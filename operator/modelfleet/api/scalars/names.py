@@ -176,6 +176,6 @@ EnvName = Annotated[
 
 Currency = Annotated[
     String,
-    Field(max_length=3),
     pattern_rule("currency", "[A-Z]{3}", "must be a currency of three capitals, such as USD or EUR", "usd"),
+    Field(max_length=3),
 ]

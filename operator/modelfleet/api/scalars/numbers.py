@@ -36,7 +36,7 @@ class Share(Text):
 
     LONGEST: ClassVar[int] = 4
     RULE: ClassVar[Rule] = pattern_rule(
-        "share", "([1-9][0-9]?|100)%", "must be a percentage from 1% to 100%, such as 20%", "0.2"
+        "share", "([1-9][0-9]?|100)%", "must be a percentage from 1% to 100%, such as 20%", "'0.2'"
     )
 
     @classmethod
@@ -77,7 +77,7 @@ class Comparison(Text):
         "comparison",
         _COMPARISON,
         "must be a comparison with a whole number, such as >100000 or <=512",
-        "100000",
+        "'100000'",
     )
 
     @classmethod

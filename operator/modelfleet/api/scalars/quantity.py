@@ -18,6 +18,8 @@ NUMBER = r"([0-9]{1,15}(\.[0-9]{0,9})?|\.[0-9]{1,9})"
 SUFFIX = "([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
 GRAMMAR = NUMBER + SUFFIX
 LONGEST = 32
+BEYOND = 10**15
+"""The first whole number that has more digits than the grammar takes."""
 
 SCALES = {suffix: Fraction(1000) ** power for power, suffix in enumerate("num", start=-3)}
 SCALES |= {suffix: Fraction(1000) ** power for power, suffix in enumerate(["", *"kMGTPE"])}
@@ -41,6 +43,8 @@ _matches = matcher(GRAMMAR)
 
 
 def _holds(value: "str | int | Quantity") -> bool:
+    if isinstance(value, int):
+        return 0 < value < BEYOND  # not through its text: Python refuses to write the longest numbers
     text = str(value)
     return _matches(text) and amount(text) > 0
 

@@ -101,7 +101,7 @@ CLASSIFY = (
         ),
         field=".rules",
         broken=_each(_last_is_not_else),
-        message="the largest tier in classify takes else, and each smaller one a score such as <0.35",
+        message="classify ends in else: give the largest tier else, and each smaller one a score such as <0.35",
         example="rules: [{name: a, classify: {light: '<0.5'}}]",
     ),
     Rule(
@@ -114,7 +114,7 @@ CLASSIFY = (
         ),
         field=".rules",
         broken=_each(_not_rising),
-        message="scores must rise from each tier to the next larger one, in the order of spec.tiers",
+        message="scores must rise in the order of spec.tiers: raise the later one, or lower the earlier",
         example=f"{{{THREE}, rules: [{{name: a, classify: {{s: '<0.5', m: '<0.5', l: else}}}}]}}",
     ),
     Rule(

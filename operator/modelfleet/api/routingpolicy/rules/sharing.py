@@ -14,7 +14,8 @@ ALL = 100
 
 
 def _rest_twice(classes: Mapping[str, TrafficClass]) -> list[Path]:
-    rest: list[Path] = [(name,) for name, traffic in classes.items() if traffic.when is None]
+    # By name, for the keys of a map have no order: the API server and kubectl sort them.
+    rest: list[Path] = [(name,) for name, traffic in sorted(classes.items()) if traffic.when is None]
     return rest[1:]
 
 
@@ -77,7 +78,7 @@ SHARING = (
         reads=("[*].when.class",),
         cel="self.all(name, !has(self[name].when) || !has(self[name].when.class))",
         broken=_class_by_class,
-        message="a class says which requests are of it, so it cannot ask for a class: use headers, say",
+        message="what makes a request of a class cannot be its class: remove class here, and ask for headers, say",
         example="classes: {a: {share: 20%, when: {class: b}}}",
     ),
     Rule(
