@@ -1,0 +1,1 @@
+"""FleetStore feeders: where raw objects come from."""

@@ -1,0 +1,118 @@
+"""The files that a command line names, one at a time and never more of one than a manifest may be."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+MAX_FILE_BYTES: Final = 32 * 1024 * 1024
+"""No more of one file is read."""
+STDIN: Final = "-"
+"""The path that stands for the standard input."""
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_PIECE: Final = 1024 * 1024
+_TOO_LARGE: Final = "larger than 32 MiB; split it"
+
+_FileId = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file: its data, or a sentence that says why there is none; `missing` if it is not there or is forbidden."""
+
+    name: str
+    data: bytes | None
+    problem: str | None = None
+    missing: bool = False
+
+
+def read_paths(paths: Sequence[str], stdin: BinaryIO) -> Iterator[Source]:
+    """The named files, and the manifests of the named folders in the order of their names; no file comes twice.
+
+    Each file is read when its turn comes. In a folder, what is hidden, a linked folder, and anything that is not a
+    file (a pipe would wait for ever) is passed over.
+    """
+    seen: set[_FileId] = set()
+    stdin_is_read = False
+    for path in paths:
+        if path != STDIN:
+            yield from _read_path(path, seen)
+        elif not stdin_is_read:
+            stdin_is_read = True
+            yield _read_stdin(stdin)
+
+
+def _read_path(path: str, seen: set[_FileId]) -> Iterator[Source]:
+    waiting = [path]
+    while waiting:
+        here = waiting.pop()
+        try:
+            status = os.stat(here)  # noqa: PTH116 - pathlib takes an empty name for the current folder
+            if stat.S_ISDIR(status.st_mode):
+                waiting.extend(reversed(_manifests_and_folders(here)))
+                continue
+        except (OSError, ValueError) as error:
+            yield _missing(here, error)
+            continue
+        identity = (status.st_dev, status.st_ino)
+        if identity not in seen:
+            seen.add(identity)
+            yield _read_file(here, status)
+
+
+def _manifests_and_folders(folder: str) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(
+            entry.path
+            for entry in entries
+            if not entry.name.startswith(".")
+            and (entry.is_dir(follow_symlinks=False) or (entry.name.endswith(_SUFFIXES) and entry.is_file()))
+        )
+
+
+def _read_file(path: str, status: os.stat_result) -> Source:
+    if stat.S_ISREG(status.st_mode) and status.st_size > MAX_FILE_BYTES:
+        return Source(_shown(path), None, _TOO_LARGE)
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - as above
+            # One byte more than there should be, so that one piece is all and need not be joined to another.
+            return _read(stream, _shown(path), status.st_size + 1 if status.st_size else _PIECE)
+    except (OSError, ValueError) as error:
+        return _missing(path, error)
+
+
+def _read_stdin(stdin: BinaryIO) -> Source:
+    try:
+        return _read(stdin, "stdin", _PIECE)
+    except (OSError, ValueError) as error:
+        return _missing("stdin", error)
+
+
+def _read(stream: BinaryIO, name: str, piece_size: int) -> Source:
+    pieces: list[bytes] = []
+    left = MAX_FILE_BYTES + 1
+    while left and (piece := stream.read(min(piece_size, left))):
+        pieces.append(piece)
+        left -= len(piece)
+    if not left:
+        return Source(name, None, _TOO_LARGE)
+    return Source(name, b"".join(pieces))
+
+
+def _missing(path: str, error: OSError | ValueError) -> Source:
+    if isinstance(error, FileNotFoundError):
+        reason = "does not exist"
+    elif isinstance(error, PermissionError):
+        reason = "may not be read; check its permissions"
+    elif isinstance(error, OSError):
+        reason = f"cannot be read: {error.strerror or error}"
+    else:
+        reason = f"cannot be read: {error}"
+    return Source(_shown(path), None, reason, missing=True)
+
+
+def _shown(path: str) -> str:
+    """The path as text that can be printed, whatever bytes are in it."""
+    return os.fsencode(path).decode(errors="replace")
