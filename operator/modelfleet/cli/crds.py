@@ -1,0 +1,15 @@
+"""`modelfleet crds`: the CustomResourceDefinitions of this version, for kubectl."""
+
+import click
+
+
+@click.command("crds")
+def command() -> None:
+    r"""Print the CustomResourceDefinitions.
+
+    \b
+    modelfleet crds | kubectl apply --server-side -f -
+    """
+    from modelfleet.api.crd import render_crds
+
+    click.echo("---\n".join(render_crds().values()), nl=False)

@@ -1,0 +1,29 @@
+"""What lint says of each sample: a sample must never show a newcomer something that is wrong."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from modelfleet.cli.main import main
+from tests.golden.files import check_golden
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_has_no_errors_and_says_what_it_always_said(
+    sample: Path, update_golden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(main, ["lint", sample.relative_to(ROOT).as_posix()])
+    assert result.exit_code == 0, result.output
+    check_golden(f"lint/{sample.stem}.txt", result.stdout, update_golden)
+
+
+def test_the_samples_can_live_in_one_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(main, ["lint", "manifests/samples"])
+    one_by_one = "".join((ROOT / f"tests/golden/expected/lint/{path.stem}.txt").read_text() for path in SAMPLES)
+    assert result.stdout == one_by_one
