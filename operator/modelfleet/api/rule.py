@@ -29,7 +29,8 @@ class Rule:
 
     `at` are paths such as `spec.tiers[*].models`; a rule that sits on a type instead (a duration, say) has none.
     `reads` are the paths below `at` that the rule depends on; a rule is judged as long as these are well formed, so
-    that a mistake elsewhere never hides its finding. Empty means everything below.
+    that a mistake elsewhere never hides its finding. Whether something is there is read at its own path; what is in a
+    list or map, with `[*]`. Empty means everything below.
     `field` is where the API server reports it below `at`; we report the exact places that `broken` names.
     """
 
@@ -151,5 +152,12 @@ def attributes(model: type[BaseModel]) -> Mapping[str, str]:
 
 def _depends(rule: Rule, path: Path, place: Path) -> bool:
     """Whether the rule, judged at `path`, needs what stands at the malformed `place`."""
-    reads = [path + split(pattern) for pattern in rule.reads] or [path]
-    return any(all(want in ("*", have) for want, have in zip(read, place, strict=False)) for read in reads)
+    if not rule.reads:
+        return place[: len(path)] == path or path[: len(place)] == place
+    # What is malformed below a place that is read is nothing to a rule that asks only whether something is there.
+    reads = [path + split(pattern) for pattern in rule.reads]
+    return any(len(place) <= len(read) and _fits(read[: len(place)], place) for read in reads)
+
+
+def _fits(pattern: Path, place: Path) -> bool:
+    return all(want in ("*", have) for want, have in zip(pattern, place, strict=True))

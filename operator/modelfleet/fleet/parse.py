@@ -59,13 +59,22 @@ def parse_object(raw: Any, namespace: str = "default") -> Parsed:
     kind = KINDS[raw["kind"]]
     # Status is ours to write and never an input, so nothing in it can be wrong.
     given = as_served(kind, {name: value for name, value in raw.items() if name != "status"})
-    if isinstance(given.get("metadata"), dict):
-        given["metadata"].setdefault("namespace", namespace)
+    _settle(given.get("metadata"), namespace if kind.KIND.namespaced else "")
     try:
         resource = kind.model_validate(given)
     except ValidationError as error:
         return _invalid(key, raw, _all_problems(kind, given, error))
     return Valid(key, resource.metadata.uid, resource.metadata.generation, resource)
+
+
+def _settle(metadata: Any, namespace: str) -> None:
+    """Puts an object that names no namespace into this one; where there is none to be in, what is named is ignored."""
+    if not isinstance(metadata, dict):
+        return
+    if not namespace:
+        metadata.pop("namespace", None)
+    elif metadata.get("namespace") in (None, ""):
+        metadata["namespace"] = namespace
 
 
 def key_of(raw: Mapping[str, Any], namespace: str) -> Key:

@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from modelfleet.api.rule import HERE, Rule, unless, with_rules
+from modelfleet.api.scalars.names import QUALIFIED
 from modelfleet.api.scalars.text import cel_string, keys_rule, matcher
 from modelfleet.findings import Path, Reason
 
@@ -96,7 +97,7 @@ def _fractions(value: Mapping[str, Quantity]) -> list[Path]:
 
 RESOURCE_NAMES = keys_rule(
     "resource-names",
-    "([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
+    QUALIFIED,
     "each key must be a resource name such as cpu, memory or nvidia.com/gpu",
     "{'a gpu': 1}",
 )

@@ -9,7 +9,7 @@ from modelfleet.api.rule import Check, Rule
 from modelfleet.api.scalars.numbers import Bound
 from modelfleet.findings import Path, Reason
 
-READS = ("tiers[*].name", "rules[*].classify")
+READS = ("tiers[*].name", "rules[*].classify[*]")
 THREE = "tiers: [{name: s, models: [{name: a}]}, {name: m, models: [{name: b}]}, {name: l, models: [{name: c}]}]"
 NAMED = "self.tiers.filter(t, t.name in r.classify)"
 

@@ -121,7 +121,7 @@ SHARING = (
     Rule(
         name="active-region-is-listed",
         at=("spec.regions",),
-        reads=("order", "active"),
+        reads=("order[*]", "active"),
         cel="!has(self.active) || self.active in self.order",
         field=".active",
         broken=lambda regions: () if _active_is_listed(regions) else [("active",)],
