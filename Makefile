@@ -13,12 +13,13 @@ LOCKER  := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test check fmt generate verify golden bench soak lock clean format lint types imports tests generated goldens
+.PHONY: help test check fmt generate verify golden bench soak cluster cluster-down lock clean
+.PHONY: format lint types imports tests generated goldens controlplane
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-test: check verify ## Set up, check and verify: what CI runs
+test: check verify controlplane ## Set up, check, verify, and test on a real control plane: what CI runs
 
 check: format lint types imports tests ## Format, lint, types, import contracts and all offline tests
 
@@ -38,6 +39,13 @@ bench: $(READY) ## Measure speed; never part of check
 
 soak: $(READY) ## Run every test at evidence size; takes long
 	@MODELFLEET_SOAK=1 $(SUITE)
+	@MODELFLEET_SOAK=1 $(PYTEST) -q tests/cluster
+
+cluster: $(READY) ## Start a throwaway Kubernetes with simulated nodes; the last line tells how to use it
+	@$(BIN)/python -m tests.testbed up
+
+cluster-down: $(READY) ## End it, and remove what it stored
+	@$(BIN)/python -m tests.testbed down
 
 lock: ## Renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV)/lock && $(VENV)/lock/bin/pip --quiet --disable-pip-version-check install $(LOCKER)
@@ -70,6 +78,11 @@ generated: $(READY)
 # Under another hash seed than the run in `tests`: the same input must give the same bytes.
 goldens: $(READY)
 	@PYTHONHASHSEED=4711 $(PHASE) $@ $(PYTEST) -q tests/golden
+
+# Not a phase: its first build takes minutes and tells how far it is.
+controlplane: $(READY)
+	@$(BIN)/python -m tests.testbed build
+	@$(PYTEST) -q tests/cluster
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name a Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, settings
 from tests.golden.session import GoldenSession
 from tests.sizes import SOAK
 
-BENCH = Path(__file__).resolve().parent / "bench"
+HERE = Path(__file__).resolve().parent
+ON_DEMAND = (HERE / "bench", HERE / "cluster")
+"""Run only when they are asked for by path: measurements, and what needs a control plane to be built."""
 
 # Every setting that Hypothesis would choose differently on a CI machine is named, so that both see the same tests.
 # Quick runs are the same each time; a soak looks for something new each time, and replays what it found.
@@ -41,10 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Measurements run only when they are asked for by path: a busy machine must not fail a check."""
+    """A busy machine must not fail a check, and a check builds nothing."""
+    if collection_path not in ON_DEMAND:
+        return None
     here = config.invocation_params.dir
-    asked = any((here / argument.split("::")[0]).resolve().is_relative_to(BENCH) for argument in config.args)
-    return True if collection_path == BENCH and not asked else None
+    paths = [(here / argument.split("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(collection_path) for path in paths) else True
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,56 @@
+"""The control plane that the cluster tests share: started once per run, with a namespace for each test."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from tests.testbed.__main__ import crds
+from tests.testbed.api import wait_for
+from tests.testbed.bed import Bed, expect
+from tests.testbed.binaries import Unavailable, binaries, is_built
+from tests.testbed.leftovers import bed_folder
+from tests.testbed.namespace import enter_namespace
+
+REPORT = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
+    """A control plane of this run's own, with simulated nodes and our CRDs."""
+    was_built, began = is_built(), time.monotonic()
+    try:
+        assets = binaries()
+    except Unavailable as reason:
+        # A run that nobody watches must not pass by leaving this out.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(reason))
+    built = time.monotonic()
+    own_network = enter_namespace()
+    with bed_folder() as folder:
+        control_plane = Bed(folder / "bed", assets, pods_answer=own_network)
+        control_plane.start(crds())
+        request.config.stash[REPORT] = [
+            "control plane: " + ("build reused" if was_built else f"built in {built - began:.0f} s"),
+            f"control plane: ready nodes after {time.monotonic() - built:.1f} s",
+        ]
+        yield control_plane
+        control_plane.stop()
+
+
+@pytest.fixture
+def namespace(bed: Bed) -> Iterator[str]:
+    """A namespace of the test's own, in which pods can be made."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": name}}), HTTPStatus.CREATED)
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    wait_for("the namespace's account", lambda: bed.api.get(account).status == HTTPStatus.OK)
+    yield name
+    bed.api.delete(f"/api/v1/namespaces/{name}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in terminalreporter.config.stash.get(REPORT, []):
+        terminalreporter.write_line(line)

@@ -1,0 +1,136 @@
+"""The programs of the control plane: built once from pinned Go modules, then found in the user's cache."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SOURCE = Path(__file__).parent / "control-plane"
+PINS = ("go.mod", "go.sum", "main.go", "stages.yaml")
+ROLES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "genkey")
+NEEDED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "genkey")
+KWOK_STAGES = (
+    "node/fast/node-initialize.yaml",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
+    "pod/fast/pod-complete.yaml",
+    "pod/fast/pod-delete.yaml",
+)
+REPORT_EVERY = 15.0
+
+
+class Unavailable(Exception):
+    """The control plane cannot be had on this machine; the text says what would help."""
+
+
+def cache_folder() -> Path:
+    """Where what was built is kept: the user's cache, under the hash of all that pins it."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    pins = hashlib.sha256(b"".join((SOURCE / name).read_bytes() for name in PINS)).hexdigest()
+    return home / "modelfleet" / "testbed" / pins[:16]
+
+
+def binaries() -> Path:
+    """The folder with the programs. Builds them if that has not been done."""
+    if given := os.environ.get("KUBEBUILDER_ASSETS"):
+        return _given(Path(given))
+    folder = cache_folder()
+    if not folder.exists():
+        with _alone(folder.parent):
+            # Somebody else may have built it while we waited.
+            if not folder.exists():
+                _build(folder)
+    return folder
+
+
+def is_built() -> bool:
+    """Whether the programs are there, so that nothing has to be built."""
+    return bool(os.environ.get("KUBEBUILDER_ASSETS")) or cache_folder().exists()
+
+
+def _given(folder: Path) -> Path:
+    missing = [name for name in NEEDED if not (folder / name).exists()]
+    if missing:
+        raise Unavailable(f"KUBEBUILDER_ASSETS is {folder}, which lacks {', '.join(missing)}: add them, or unset it")
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(folder: Path) -> None:
+    if shutil.which("go") is None:
+        raise Unavailable(
+            "the control plane is built once, which needs Go 1.26 or newer: install it, or name ready programs in"
+            " KUBEBUILDER_ASSETS"
+        )
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
+        made = Path(scratch) / "made"
+        made.mkdir()
+        _compile(made)
+        for role in ROLES:
+            (made / role).symlink_to("testbed")
+        (made / "stages.yaml").write_text("---\n".join(_stages()))
+        made.rename(folder)
+    _say(f"built in {time.monotonic() - began:.0f} s, and kept in {folder}")
+
+
+def _compile(made: Path) -> None:
+    version = _module("k8s.io/kubernetes")["Version"]
+    major, minor, _ = version.removeprefix("v").split(".")
+    at = "k8s.io/component-base/version"
+    names = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    flags = " ".join(["-s -w", *(f"-X {at}.{name}={value}" for name, value in names.items())])
+    _say(f"building Kubernetes {version}, once; about five minutes on two cores")
+    command = ["go", "build", "-v", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{made}/"]
+    _watched([*command, ".", "sigs.k8s.io/kwok/cmd/kwok"])
+
+
+def _watched(command: list[str]) -> None:
+    """Runs the build, with a line of progress now and then."""
+    began = told = time.monotonic()
+    environment = {**os.environ, "CGO_ENABLED": "0"}
+    with subprocess.Popen(command, cwd=SOURCE, env=environment, stderr=subprocess.PIPE, text=True) as build:
+        assert build.stderr
+        lines: list[str] = []
+        for line in build.stderr:
+            lines.append(line)
+            if time.monotonic() - told > REPORT_EVERY:
+                told = time.monotonic()
+                _say(f"{len(lines)} packages in {told - began:.0f} s")
+    if build.returncode:
+        raise Unavailable(f"the build failed:\n{''.join(lines[-20:])}")
+
+
+def _stages() -> Iterator[str]:
+    root = Path(_module("sigs.k8s.io/kwok")["Dir"])
+    for name in KWOK_STAGES:
+        yield (root / "kustomize" / "stage" / name).read_text()
+    yield (SOURCE / "stages.yaml").read_text()
+
+
+def _module(path: str) -> dict[str, str]:
+    command = ["go", "mod", "download", "-json", path]
+    found = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise Unavailable(f"{path} could not be downloaded: {found.stderr.strip() or found.stdout.strip()}")
+    answer: dict[str, str] = json.loads(found.stdout)
+    return answer
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"testbed: {sentence}\n")
+    sys.stderr.flush()
