@@ -13,6 +13,7 @@ from modelfleet.api.meta import API_VERSION
 from modelfleet.findings import dotted
 from modelfleet.fleet.parse import Invalid, Valid, parse_object
 from tests.sizes import scale
+from tests.support.documents import document
 from tests.support.generated import generated
 from tests.testbed.api import Answer
 from tests.testbed.bed import Bed
@@ -52,3 +53,17 @@ def test_the_generated_objects_are_worth_judging() -> None:
         of_kind = [one for one in parsed if one.key.kind == kind]
         right = sum(isinstance(one, Valid) for one in of_kind)
         assert len(of_kind) / 10 < right < len(of_kind) * 9 / 10, f"{kind}: {right} of {len(of_kind)} are right"
+
+
+BY_DESIGN: dict[str, dict[str, Any]] = {
+    "a name that the server makes up: what is declared in files needs one of its own": {
+        "metadata": {"generateName": "made-"},
+    },
+    "status is ours to write and never an input, so nothing in it is looked at": {"status": {"notAField": 1}},
+    "metadata that we do not use is the API server's business": {"metadata": {"name": "m", "finalizers": 1}},
+}
+
+
+@pytest.mark.parametrize("reason", BY_DESIGN)
+def test_where_they_differ_it_is_by_design(bed: Bed, reason: str) -> None:
+    assert disagreement(bed, {**document("ModelDeployment"), **BY_DESIGN[reason]})

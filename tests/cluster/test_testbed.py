@@ -1,6 +1,5 @@
 """The control plane of the tests, tested: it must come back from every fault, and leave nothing behind."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.testbed import leftovers
+from tests.testbed.__main__ import crds
 from tests.testbed.api import wait_for
 from tests.testbed.bed import STOP_ORDER, Bed, expect, is_true
 from tests.testbed.binaries import NEEDED, Unavailable, binaries
@@ -142,7 +142,9 @@ def folder_of(run: subprocess.Popen[str]) -> Path:
 
 
 def pids_of(folder: Path) -> list[int]:
-    return list(json.loads((folder / "bed" / "pids.json").read_text()).values())
+    found = list(leftovers.living(folder))
+    assert len(found) == len(STOP_ORDER)
+    return found
 
 
 def is_gone(pid: int) -> bool:
@@ -201,3 +203,12 @@ def test_ready_programs_are_honoured_and_missing_ones_named(tmp_path: Path, monk
     for name in NEEDED:
         (tmp_path / name).touch()
     assert binaries() == tmp_path
+
+
+def test_ready_programs_need_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NEEDED:
+        (tmp_path / name).symlink_to((binaries() / name).resolve())
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    bed = Bed(tmp_path / "bed", binaries())
+    bed.start(crds())
+    bed.stop()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.testbed.api import Api, wait_for
+from tests.testbed.binaries import SOURCE
 from tests.testbed.nodes import nodes
 from tests.testbed.process import Process
 
@@ -102,8 +103,6 @@ class Bed:
         command = [str(self.assets / name), *arguments]
         self.processes[name] = Process(command, self.folder / f"{name}.log", detached=self.detached)
         self.processes[name].start()
-        pids = {name: process.pid for name, process in self.processes.items()}
-        (self.folder / "pids.json").write_text(json.dumps(pids))
 
     def _wait_until_ready(self) -> None:
         wait_for("the API server", lambda: self._complain_of_the_dead() and self.api.is_ready(), patience=60)
@@ -123,12 +122,16 @@ class Bed:
         self.folder.mkdir(parents=True, exist_ok=True)
         rows = (f'{self._token(user)},{user},{number},"{group}"' for number, (user, group) in enumerate(USERS.items()))
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
-        key = subprocess.run([self.assets / "genkey"], capture_output=True, check=True).stdout
-        (self.folder / "sa.key").write_bytes(key)
+        (self.folder / "sa.key").write_bytes(self._new_key())
         for user in USERS:
             self.kubeconfig_of(user).write_text(json.dumps(self._kubeconfig(user), indent=1))
         for file in self.folder.iterdir():
             file.chmod(0o600)
+
+    def _new_key(self) -> bytes:
+        own = self.assets / "genkey"  # ready programs of somebody else's come without it
+        command = [str(own)] if own.exists() else ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"]
+        return subprocess.run(command, capture_output=True, check=True).stdout
 
     def _token(self, user: str) -> str:
         return ADMIN_TOKEN if user == ADMIN else f"testbed-{user.replace(':', '-')}"
@@ -197,7 +200,7 @@ class Bed:
     def _kwok(self) -> list[str]:
         return [
             f"--kubeconfig={self.kubeconfig_of('kwok')}",
-            f"--config={self.assets / 'stages.yaml'}",
+            f"--config={SOURCE / 'stages.yaml'}",
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
             "--node-lease-duration-seconds=40",  # without it nodes are lost after 50 s
             "--cidr=10.244.0.0/16",

@@ -14,15 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SOURCE = Path(__file__).parent / "control-plane"
-PINS = ("go.mod", "go.sum", "main.go", "stages.yaml")
+PINS = ("go.mod", "go.sum", "main.go")
 ROLES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "genkey")
-NEEDED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "genkey")
-KWOK_STAGES = (
-    "node/fast/node-initialize.yaml",
-    "node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
-    "pod/fast/pod-complete.yaml",
-    "pod/fast/pod-delete.yaml",
-)
+NEEDED = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 REPORT_EVERY = 15.0
 
 
@@ -83,7 +77,6 @@ def _build(folder: Path) -> None:
         _compile(made)
         for role in ROLES:
             (made / role).symlink_to("testbed")
-        (made / "stages.yaml").write_text("---\n".join(_stages()))
         made.rename(folder)
     _say(f"built in {time.monotonic() - began:.0f} s, and kept in {folder}")
 
@@ -113,13 +106,6 @@ def _watched(command: list[str]) -> None:
                 _say(f"{len(lines)} packages in {told - began:.0f} s")
     if build.returncode:
         raise Unavailable(f"the build failed:\n{''.join(lines[-20:])}")
-
-
-def _stages() -> Iterator[str]:
-    root = Path(_module("sigs.k8s.io/kwok")["Dir"])
-    for name in KWOK_STAGES:
-        yield (root / "kustomize" / "stage" / name).read_text()
-    yield (SOURCE / "stages.yaml").read_text()
 
 
 def _module(path: str) -> dict[str, str]:

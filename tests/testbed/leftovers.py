@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 import signal
@@ -68,17 +67,12 @@ def remove(folder: Path) -> None:
 
 
 def living(folder: Path) -> Iterator[int]:
-    """The processes of the bed in this folder that still run."""
-    for file in folder.rglob("pids.json"):
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            yield from (pid for pid in json.loads(file.read_text()).values() if _is_ours(pid, file.parent))
-
-
-def _is_ours(pid: int, folder: Path) -> bool:
-    """Whether the process works in this folder: a number that was given to somebody else must not be ended."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cwd").resolve() == folder.resolve() and not is_zombie(pid)
-    return False
+    """The processes that work in this folder or below it. A number in a file could have been given to another."""
+    root = folder.resolve()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").resolve().is_relative_to(root) and not is_zombie(int(process.name)):
+                yield int(process.name)
 
 
 def is_zombie(pid: int) -> bool:
