@@ -6,7 +6,7 @@ below this module's importers may return findings; this module imports nothing o
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 Path = tuple[str | int, ...]
 """Where in an object something is: field names, map keys and list indices, from the root down."""
@@ -100,11 +100,6 @@ class Finding:
     condition: Condition = Condition.ACCEPTED
 
 
-T = TypeVar("T")
-Outcome = tuple[T | None, tuple[Finding, ...]]
-"""A decision and what to say about it; the decision is None where there is none to make."""
-
-
 def dotted(path: Path) -> str:
     """Write a path as people do: `spec.tiers[1].models[0].weight`, map keys that are no words in brackets."""
     if not path:
@@ -116,3 +111,8 @@ def dotted(path: Path) -> str:
         else:
             text += f".{step}" if text else step
     return text
+
+
+def printable(text: str) -> str:
+    """The text on one line. What a user wrote may try to speak to a terminal, so such letters are written out."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -13,7 +13,9 @@ from modelfleet.api.rule import Rule
 from modelfleet.api.scalars.addresses import Image, ModelSource, RequestPath, Url
 from modelfleet.api.scalars.duration import Duration
 from modelfleet.api.scalars.names import (
+    ANNOTATION_KEYS,
     LABEL_KEYS,
+    Annotations,
     BodyPath,
     ByHeader,
     Currency,
@@ -200,6 +202,9 @@ FORMATS = (
             10**15,
             "1GB",
         ),
+    ),
+    Format(
+        Annotations, ANNOTATION_KEYS, ({"Owner.example.com/who": "me"},), ({"an owner": "me"}, {"a..b/c": "", "": "a"})
     ),
     Format(Labels, LABEL_KEYS, ({"pool": "a"}, {"a.b/c": ""}), ({"gpu type": "a"}, {"": "a"}, {"A.b/c": "a"})),
     Format(

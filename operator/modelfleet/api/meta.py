@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from modelfleet.api.model import Integer, Model, String, T
-from modelfleet.api.scalars.names import LABEL_KEYS, DnsLabel, DnsName, LabelValue
+from modelfleet.api.scalars.names import LABEL_KEYS, Annotations, DnsLabel, DnsName, LabelValue
 
 GROUP = "modelfleet.dev"
 VERSION = "v1alpha1"
@@ -101,7 +101,7 @@ class ObjectMeta(Model):
     name: DnsName = Field(description="What the object is called; no other of its kind and namespace is.")
     namespace: DnsLabel = Field(default="", description="Where it lives.")
     labels: Annotated[dict[str, LabelValue], LABEL_KEYS] = Field(default={}, description="What it can be selected by.")
-    annotations: Annotated[dict[str, String], LABEL_KEYS] = Field(default={}, description="What else is said about it.")
+    annotations: Annotations = Field(default={}, description="What else is said about it.")
     uid: String = Field(default="", description="Which object of this name it is.")
     generation: Integer = Field(default=0, description="How often its spec has changed.")
     creation_timestamp: String = Field(default="", description="Since when it exists.")

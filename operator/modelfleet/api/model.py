@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidatorFunctionWrap
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from modelfleet.findings import Reason
+from modelfleet.findings import Path, Reason
 
 T = TypeVar("T")
 
@@ -45,9 +45,14 @@ def _distinct(field: str = "") -> Callable[[Any, ValidatorFunctionWrapHandler], 
 
 def _repeated(raw: Any, field: str) -> PydanticCustomError | None:
     items = raw if isinstance(raw, list) else []
-    names = [item.get(field) if field and isinstance(item, dict) else item for item in items]
-    again = [index for index, name in enumerate(names) if name is not None and name in names[:index]]
-    places = [(index, field) if field else (index,) for index in again]
+    names = (item.get(field) if field and isinstance(item, dict) else item for item in items)
+    seen: set[str] = set()
+    places: list[Path] = []
+    for index, name in enumerate(names):
+        if isinstance(name, str):  # whatever else it is, it is wrong, and that is said
+            if name in seen:
+                places.append((index, field) if field else (index,))
+            seen.add(name)
     if not places:
         return None
     return PydanticCustomError(Reason.INCONSISTENT.value, "is listed twice: remove one of the two", {"places": places})

@@ -1,7 +1,8 @@
 """Raw objects become values here, or findings: all of them at once, and never an exception."""
 
+import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,7 +13,7 @@ from modelfleet.api.meta import API_VERSION, GROUP, VERSION
 from modelfleet.api.resource import Resource
 from modelfleet.api.rule import judge
 from modelfleet.api.shape import as_served, salvage
-from modelfleet.findings import Finding, Key, Path, Reason
+from modelfleet.findings import Finding, Key, Path, Reason, Severity
 from modelfleet.fleet.problems import Problem, problems
 
 
@@ -34,6 +35,9 @@ class Invalid:
     uid: str
     generation: int
     findings: tuple[Finding, ...]
+    readable: Resource | None = None
+    """What the object would be without the fields that do not exist, where that is all that is wrong with it: enough to
+    be looked at beside the others, and never enough to take part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,10 @@ def parse_object(raw: Any, namespace: str = "default") -> Parsed:
         message = "must be a Kubernetes object: a mapping with apiVersion, kind, metadata and spec"
         return Invalid(Key("", "", ""), "", 0, (Finding(Key("", "", ""), (), Reason.WRONG_TYPE, message),))
     key = key_of(raw, namespace)
+    if not {"apiVersion", "kind"} & raw.keys():
+        # Folders of manifests hold values of charts and the like beside them.
+        message = "has neither apiVersion nor kind, so it is no Kubernetes object: it is skipped"
+        return Invalid(key, "", 0, (Finding(key, (), Reason.UNKNOWN_KIND, message, Severity.WARNING),))
     if found := tuple(_not_a_kind(raw)):
         return _invalid(key, raw, found)
     if not raw["apiVersion"].startswith(f"{GROUP}/"):
@@ -63,7 +71,8 @@ def parse_object(raw: Any, namespace: str = "default") -> Parsed:
     try:
         resource = kind.model_validate(given)
     except ValidationError as error:
-        return _invalid(key, raw, _all_problems(kind, given, error))
+        wrong = _all_problems(kind, given, error)
+        return replace(_invalid(key, raw, wrong), readable=_without_strangers(kind, given, wrong))
     return Valid(key, resource.metadata.uid, resource.metadata.generation, resource)
 
 
@@ -113,6 +122,18 @@ def _not_a_kind(raw: Mapping[str, Any]) -> Iterable[Problem]:
         close = get_close_matches(kind, KINDS, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"the kinds are {', '.join(KINDS)}"
         yield ("kind",), Reason.UNKNOWN_KIND, f"is not a kind of {GROUP}: {hint}"
+
+
+def _without_strangers(kind: type[Resource], given: Any, found: Iterable[Problem]) -> Resource | None:
+    if any(reason is not Reason.UNKNOWN_FIELD for _, reason, _ in found):
+        return None
+    known = copy.deepcopy(given)
+    for (*way, last), _, _ in found:
+        holder = known
+        for step in way:
+            holder = holder[step]
+        holder.pop(last, None)
+    return kind.model_validate(known)
 
 
 def _all_problems(kind: type[Resource], raw: Mapping[str, Any], error: ValidationError) -> list[Problem]:

@@ -54,6 +54,11 @@ COUNTED: Mapping[type, tuple[str, str]] = {
 """What a length counts, by what has the length."""
 
 
+SLIPS = {"on": "retryOn", "true": "retryOn"}
+"""Names that people write and that are not near enough. YAML makes true of a bare on, so no field is called so."""
+MANY = 4
+"""More fields than these are not told by the way."""
+
 REASONS = frozenset(Reason)
 
 
@@ -86,7 +91,8 @@ def _problem(model: type[BaseModel], path: Path, error: ErrorDetails) -> Iterato
         yield from _out_of_range(model, path, error)
     else:
         wanted = TYPES.get(kind, SOMETHING_ELSE)
-        yield path, Reason.WRONG_TYPE, f"must be {wanted}, not {shown(error['input'])}{_quotes(error)}"
+        hint = _fields(model, path) if kind.startswith("model") else _quotes(error)
+        yield path, Reason.WRONG_TYPE, f"must be {wanted}, not {shown(error['input'])}{hint}"
 
 
 def _quotes(error: ErrorDetails) -> str:
@@ -130,7 +136,7 @@ def _lower_first(sentence: str) -> str:
 def _unknown(model: type[BaseModel], path: Path) -> str:
     owner = type_at(model, path[:-1])
     known = list(attributes(owner))
-    if close := _nearest(str(path[-1]), known):
+    if close := _nearest(SLIPS.get(str(path[-1]), str(path[-1])), known):
         return f'is not a field here: did you mean "{close}"?'
     return f"is not a field here: remove it, or use one of {', '.join(known)}"
 
@@ -142,6 +148,12 @@ def _not_supported(model: type[BaseModel], path: Path, error: ErrorDetails) -> s
     close = _nearest(given, choices) if isinstance(given, str) else ""
     hint = f'; did you mean "{close}"?' if close else ""
     return f"must be one of {', '.join(choices)}, not {shown(given)}{hint}"
+
+
+def _fields(model: type[BaseModel], path: Path) -> str:
+    owner = type_at(model, path)
+    known = attributes(owner) if isinstance(owner, type) and issubclass(owner, BaseModel) else ()
+    return f": its fields are {', '.join(known)}" if 1 < len(known) <= MANY else ""
 
 
 def _nearest(text: str, known: Iterable[str]) -> str:

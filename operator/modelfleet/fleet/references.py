@@ -1,6 +1,6 @@
 """References that must close: to a class of hardware, to a model, to the entry of a Secret or ConfigMap."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
 from modelfleet.api.hardwareclass.kind import HardwareClass
@@ -9,6 +9,9 @@ from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.findings import Condition, Finding, Key, Path, Reason
 from modelfleet.fleet.snapshot import FleetSnapshot
+
+MOST_TO_COMPARE = 200
+"""Among more names than these nobody looks for the nearest: it would take longer than all the rest."""
 
 
 def check_references(snapshot: FleetSnapshot) -> Iterator[Finding]:
@@ -94,9 +97,14 @@ def _entry(subject: Key, path: Path, target: Key, entry: str, snapshot: FleetSna
 
 def _secret(subject: Key, path: Path, target: Key, snapshot: FleetSnapshot) -> Iterator[Finding]:
     # Secrets often live elsewhere than the manifests; only where a namespace has some can one be found missing.
-    given = [key for key in snapshot.entries if key[:2] == target[:2]]
-    if given and target not in snapshot.entries:
+    given = any(key[:2] == target[:2] for key in snapshot.entries)
+    if given and not any(_makes(key, target) for key in snapshot.entries):
         yield _open(subject, path, Reason.SECRET_NOT_FOUND, target, snapshot)
+
+
+def _makes(key: Key, target: Key) -> bool:
+    """Whether the object is the target, or what another controller makes it of: an ExternalSecret, a SealedSecret."""
+    return key[1:] == target[1:] and key.kind.endswith(target.kind)
 
 
 def _open(subject: Key, path: Path, reason: Reason, target: Key, snapshot: FleetSnapshot) -> Finding:
@@ -105,7 +113,9 @@ def _open(subject: Key, path: Path, reason: Reason, target: Key, snapshot: Fleet
     return _finding(subject, path, reason, message)
 
 
-def _hint(name: str, names: Iterable[str]) -> str:
+def _hint(name: str, names: Collection[str]) -> str:
+    if len(names) > MOST_TO_COMPARE:
+        return ""
     close = get_close_matches(name, sorted(names), n=1, cutoff=0.75)
     return f' (did you mean "{close[0]}"?)' if close else ""
 

@@ -1,14 +1,18 @@
 """The frozen view of a fleet that every decision is made from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from modelfleet.api.hardwareclass.kind import HardwareClass
 from modelfleet.api.modeldeployment.kind import ModelDeployment
+from modelfleet.api.resource import Resource
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.findings import Key
-from modelfleet.fleet.parse import Parsed, Valid
+from modelfleet.fleet.parse import Invalid, Parsed, Valid
+
+MAKERS = ("ExternalSecret", "SealedSecret")
+"""Kinds of others that become a Secret of the same name; what is in it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +29,29 @@ class FleetSnapshot:
 
 
 def snapshot_of(parsed: Iterable[Parsed], entries: Mapping[Key, frozenset[str]]) -> FleetSnapshot:
-    """The snapshot of these objects. Of two with one key the first counts."""
-    valid: dict[Key, Valid] = {}
+    """The snapshot of these objects: those that may take part. Of two with one key the first counts."""
+    return _snapshot(parsed, entries, _resource)
+
+
+def readable_snapshot(parsed: Iterable[Parsed], entries: Mapping[Key, frozenset[str]]) -> FleetSnapshot:
+    """The same with objects that may not take part and yet say what they mean, for those who only want to comment."""
+    return _snapshot(parsed, entries, lambda item: item.readable if isinstance(item, Invalid) else _resource(item))
+
+
+def _resource(item: Parsed) -> Resource | None:
+    return item.resource if isinstance(item, Valid) else None
+
+
+def _snapshot(
+    parsed: Iterable[Parsed], entries: Mapping[Key, frozenset[str]], read: Callable[[Parsed], Resource | None]
+) -> FleetSnapshot:
+    found: dict[Key, Resource] = {}
     declared = set()
     for item in parsed:
         declared.add(item.key)
-        if isinstance(item, Valid):
-            valid.setdefault(item.key, item)
-    resources = [valid[key].resource for key in sorted(valid)]
+        if resource := read(item):
+            found.setdefault(item.key, resource)
+    resources = [found[key] for key in sorted(found)]
     return FleetSnapshot(
         classes={it.metadata.name: it for it in resources if isinstance(it, HardwareClass)},
         models={it.key: it for it in resources if isinstance(it, ModelDeployment)},
@@ -43,10 +62,12 @@ def snapshot_of(parsed: Iterable[Parsed], entries: Mapping[Key, frozenset[str]])
 
 
 def entries_of(raw: Any) -> frozenset[str] | None:
-    """The names of a Secret's or ConfigMap's entries; None for any other object."""
-    if not isinstance(raw, Mapping) or raw.get("apiVersion") != "v1" or raw.get("kind") not in ("Secret", "ConfigMap"):
+    """The names of a Secret's or ConfigMap's entries, as far as they are known; None for any other object."""
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("kind"), str):
         return None
-    return frozenset(_names(raw))
+    if raw.get("apiVersion") != "v1":
+        return frozenset() if raw["kind"] in MAKERS else None
+    return frozenset(_names(raw)) if raw["kind"] in ("Secret", "ConfigMap") else None
 
 
 def _names(raw: Mapping[str, Any]) -> Iterator[str]:

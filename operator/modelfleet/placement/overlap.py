@@ -1,7 +1,7 @@
 """Classes of hardware that no label tells apart."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelfleet.api.hardwareclass.kind import HardwareClass
 from modelfleet.findings import Finding, Reason, Severity
@@ -17,17 +17,18 @@ def check_overlap(snapshot: FleetSnapshot) -> Iterator[Finding]:
     for wide in snapshot.classes.values():
         # Who matches fewer nodes has all of these labels, so whoever has the rarest of them will do to look at.
         rarest = min((holders[label] for label in wide.spec.nodes.selector.items()), key=len)
-        for narrow in (other for other in rarest if _covers(wide, other)):
-            message = (
-                f'matches every node of HardwareClass "{narrow.metadata.name}", which would be counted twice: add a'
-            )
-            yield Finding(
-                wide.key,
-                ("spec", "nodes", "selector"),
-                Reason.OVERLAPPING,
-                f"{message} label that tells the two apart",
-                Severity.WARNING,
-            )
+        covered = [narrow.metadata.name for narrow in rarest if _covers(wide, narrow)]
+        if covered:
+            yield _overlapping(wide, covered)
+
+
+def _overlapping(wide: HardwareClass, covered: Sequence[str]) -> Finding:
+    others = f" and of {len(covered) - 1} more" if len(covered) > 1 else ""
+    message = f'matches every node of HardwareClass "{covered[0]}"{others}, which would be counted twice'
+    path = ("spec", "nodes", "selector")
+    return Finding(
+        wide.key, path, Reason.OVERLAPPING, f"{message}: add a label that tells them apart", Severity.WARNING
+    )
 
 
 def _covers(wide: HardwareClass, narrow: HardwareClass) -> bool:

@@ -45,7 +45,7 @@ def _limits(policy: RoutingPolicy) -> Iterator[Finding]:
     spec, names = policy.spec, policy.spec.identifiers
     unknown = {
         Per.TENANT: (not spec.access, "without access every caller is the tenant anonymous", "access"),
-        Per.FEATURE: (not (names and names.feature), "nothing says which feature it is", "identifiers.feature"),
+        Per.FEATURE: (not (names and names.features), "no feature is declared", "identifiers.features"),
         Per.STEP: (not (names and names.step), "nothing says which step it is", "identifiers.step"),
         Per.CLASS: (not spec.classes, "there are no classes", "classes"),
         Per.POLICY: (False, "", ""),

@@ -22,7 +22,7 @@ def _check(policy: RoutingPolicy, snapshot: FleetSnapshot) -> Iterator[Finding]:
                 policy.key,
                 ("spec", "tiers", index, "name"),
                 Reason.NO_ISOLATION,
-                "classes cannot share a tier of unknown size: give it maxInFlight, or its models"
+                "classes cannot share a tier of unknown size: give it maxInFlight, or its models with an engine"
                 " scale.concurrencyPerReplica",
                 Severity.WARNING,
             )

@@ -32,16 +32,20 @@ def _unreached(policy: RoutingPolicy) -> Iterator[Finding]:
 
 def _falls_up(policy: RoutingPolicy) -> Iterator[Finding]:
     names = tier_names(policy.spec)
-    wanted = sorted(wanted_tiers(policy.spec), key=names.index)
+    # What a request may want is the step that the ladder begins on: the largest, for the others fall less far.
+    before = max(wanted_tiers(policy.spec), key=names.index, default=names[-1])
     for index, rung in enumerate(policy.spec.degrade or ()):
-        if rung.tier and names.index(wanted[0] if wanted else rung.tier) < names.index(rung.tier):
+        if rung.tier is None:
+            continue
+        if names.index(before) < names.index(rung.tier):
             yield Finding(
                 policy.key,
                 ("spec", "degrade", index, "tier"),
                 Reason.FALLS_UP,
-                f'a request that wants "{wanted[0]}" would fall up to "{rung.tier}": name smaller tiers here',
+                f'leads up, from "{before}" to the larger tier "{rung.tier}": order the ladder from large to small',
                 Severity.WARNING,
             )
+        before = rung.tier
 
 
 def reached_tiers(spec: RoutingPolicySpec) -> set[str]:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from modelfleet.findings import Finding, Key, Path, Reason, Severity
 from modelfleet.fleet.snapshot import FleetSnapshot
 
+LOOPBACK = ("127.", "localhost", "[::1]")
+"""What is said to these never leaves the machine."""
+
 
 def check_transport(snapshot: FleetSnapshot) -> Iterator[Finding]:
     """Hosted models and key sets behind plain http."""
     for subject, path, url in _addresses(snapshot):
-        if url.startswith("http:"):
+        if url.startswith("http:") and not any(url.startswith(f"http://{host}") for host in LOOPBACK):
             message = "prompts, keys and answers would travel in the clear: use https"
             yield Finding(subject, path, Reason.INSECURE_TRANSPORT, message, Severity.WARNING)
 

@@ -22,7 +22,8 @@ def check_support(snapshot: FleetSnapshot) -> Iterator[Finding]:
 
 def _unsupported(spec: RoutingPolicySpec) -> Iterator[str]:
     for clause, name in attributes(RoutingPolicySpec).items():
-        if clause not in ENFORCED and getattr(spec, name) is not None:
+        # An empty list asks for nothing, and templates render it.
+        if clause not in ENFORCED and getattr(spec, name):
             yield clause
     if spec.mode is Mode.OBSERVE:
         yield "mode"

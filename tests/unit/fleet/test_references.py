@@ -87,6 +87,14 @@ def test_where_a_namespace_has_secrets_one_can_be_found_missing() -> None:
     assert told(with_token(), secret("other", "token")) == ["ModelDeployment default/m: SecretNotFound: name"]
 
 
+@pytest.mark.parametrize("kind", ["ExternalSecret", "SealedSecret"])
+def test_what_another_controller_makes_a_secret_of_closes_a_reference(kind: str) -> None:
+    maker = {"apiVersion": "secrets.example.com/v1", "kind": kind, "metadata": {"name": "hub"}}
+    assert told(with_token(), secret("other", "token"), maker) == []
+    renamed = {**maker, "metadata": {"name": "hubs"}}
+    assert told(with_token(), secret("other", "token"), renamed) == ["ModelDeployment default/m: SecretNotFound: name"]
+
+
 @pytest.mark.parametrize("field", ["data", "stringData"])
 def test_the_entries_of_a_secret_are_looked_at(field: str) -> None:
     assert told(with_token(), secret("hub", "token", field=field)) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modelfleet.compiler import check_fleet
 from modelfleet.findings import Key
 from modelfleet.fleet.parse import parse_object
-from modelfleet.fleet.snapshot import entries_of, snapshot_of
+from modelfleet.fleet.snapshot import entries_of, readable_snapshot, snapshot_of
 from tests.support.documents import Document, fleet, hardware_class, model, policy
 from tests.support.strategies import documents
 
@@ -53,6 +53,13 @@ def test_an_invalid_object_is_declared_and_takes_no_part() -> None:
     snapshot = fleet(model(work="broken"), mistakes=True)
     assert snapshot.models == {}
     assert snapshot.declared == {Key("ModelDeployment", "default", "m")}
+
+
+def test_an_object_with_a_stray_field_takes_no_part_and_can_be_commented_on() -> None:
+    parsed = [parse_object(model(work="vision", strayed=1)), parse_object(model(work="broken", name="n"))]
+    assert snapshot_of(parsed, {}).models == {}
+    commented = readable_snapshot(parsed, {}).models
+    assert [one.spec.work for one in commented.values()] == ["vision"]
 
 
 def test_only_secrets_and_config_maps_have_entries() -> None:

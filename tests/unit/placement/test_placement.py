@@ -118,4 +118,4 @@ def test_of_two_equal_classes_one_is_told() -> None:
 
 def test_each_class_inside_another_is_told() -> None:
     found = overlapping(a="{x: '1'}", b="{x: '1', y: '1'}", c="{x: '1', y: '1', z: '1'}", d="{q: '1'}")
-    assert found == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert found == [("a", "b"), ("b", "c")]  # of "a" the first is named, and the other counted

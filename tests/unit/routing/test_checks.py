@@ -78,13 +78,31 @@ def test_without_classes_nothing_has_to_be_measured() -> None:
 @pytest.mark.parametrize(
     "timeouts",
     [
-        "{firstToken: 1h}",
+        "{firstToken: 10m}",
         "{total: 30s, firstToken: 30s, answer: 30000ms}",
         "{total: 30s, stream: 1h, betweenTokens: 1m}",
     ],
 )
 def test_bounds_that_can_be_reached_are_nobody_s_mistake(timeouts: str) -> None:
     assert list(check_times(fleet(policy(f"timeouts: {timeouts}")))) == []
+
+
+def test_a_bound_is_held_against_the_default_of_the_whole() -> None:
+    found = list(check_times(fleet(policy("timeouts: {answer: 1h, betweenTokens: 2h}"))))
+    assert [finding.path[-1] for finding in found] == ["answer", "betweenTokens"]
+    assert "total (10m)" in found[0].message
+    assert "stream (30m)" in found[1].message
+
+
+def test_what_is_said_to_loopback_needs_no_tls() -> None:
+    external = "{{engine: null, external: {{url: 'http://{}/v1'}}}}"
+    for host in ("127.0.0.1:8000", "localhost", "[::1]:80"):
+        assert list(check_transport(fleet(model(external.format(host))))) == []
+    assert len(list(check_transport(fleet(model(external.format("models.example.com")))))) == 1
+
+
+def test_an_empty_clause_asks_for_nothing_and_is_not_told() -> None:
+    assert list(check_support(fleet(policy("{rules: [], limits: [], degrade: [], shadow: [], observe: []}")))) == []
 
 
 def test_https_is_nobody_s_mistake() -> None:

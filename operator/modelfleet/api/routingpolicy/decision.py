@@ -81,8 +81,8 @@ class RoutingRule(Model):
 class Classifier(Model):
     """What bounds the score's choice."""
 
-    floor: DnsLabel | None = Field(default=None, description="The smallest tier that a score may choose.")
-    ceiling: DnsLabel | None = Field(default=None, description="The largest tier that a score may choose.")
+    floor: DnsLabel | None = Field(default=None, description="The smallest tier that a score, or doubt, may choose.")
+    ceiling: DnsLabel | None = Field(default=None, description="The largest tier that a score, or doubt, may choose.")
     tau: Number | None = Field(
         default=None,
         description="How sure the score must be, from 0 to 1; less is unsure. Without one, 0.6.",

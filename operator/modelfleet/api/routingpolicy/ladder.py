@@ -9,6 +9,9 @@ from modelfleet.api.routingpolicy.decision import Answer
 from modelfleet.api.scalars.duration import Duration
 from modelfleet.api.scalars.names import BodyPath, DnsLabel, HeaderName
 
+DEFAULT_TOTAL = Duration.parse("10m")
+DEFAULT_STREAM = Duration.parse("30m")
+
 
 class Timeouts(Model):
     """How long things may take; the smaller bound wins."""

@@ -70,6 +70,15 @@ LABEL_KEYS = keys_rule(
     "{'gpu type': l4}",
 )
 
+ANNOTATION_KEYS = keys_rule(
+    "annotation-keys",
+    QUALIFIED.replace(NAME, NAME.replace("a-z", "A-Za-z")),  # the API server looks at these in lower case
+    "each key must be an annotation key such as owner or example.com/owner",
+    "{'an owner': me}",
+)
+
+Annotations = Annotated[dict[str, String], ANNOTATION_KEYS]
+
 Labels = Annotated[
     dict[str, LabelValue],
     LABEL_KEYS,
