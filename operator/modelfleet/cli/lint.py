@@ -28,18 +28,35 @@ def command(paths: tuple[str, ...], strict: bool, namespace: str, output: Litera
 
     Exit codes: 0 no errors, 1 errors, 2 a path is absent or may not be read.
     """
-    from modelfleet.cli.report import as_json, as_text, summary
+    from modelfleet.cli.report import absences, as_json, as_text, summary
     from modelfleet.findings import Severity
-    from modelfleet.sources.files import read_paths
+    from modelfleet.sources.files import STDIN, read_paths
     from modelfleet.sources.review import review_sources
 
-    review = review_sources(read_paths(paths, sys.stdin.buffer), namespace)
+    _check_namespace(namespace)
+    # A process may have been started without a standard input, which is nobody's business unless it is to be read.
+    stdin = sys.stdin.buffer if STDIN in paths and sys.stdin else None
+    review = review_sources(read_paths(paths, stdin), namespace)
     if strict:
         review.findings = [finding._replace(severity=Severity.ERROR) for finding in review.findings]
     click.echo(as_json(review) if output == "json" else as_text(review), nl=False)
-    for sentence in review.absent:
-        click.echo(f"modelfleet lint: {sentence}", err=True)
+    click.echo(absences(review), err=True, nl=False)
     click.echo(summary(review), err=True)
     if review.absent:
         sys.exit(EXIT_ABSENT)
     sys.exit(EXIT_ERRORS if review.count(Severity.ERROR) else 0)
+
+
+def _check_namespace(namespace: str) -> None:
+    """The same rule as for the namespace of an object: else each object would be blamed for the option."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from modelfleet.api.scalars.names import DnsLabel
+
+    try:
+        TypeAdapter(DnsLabel).validate_python(namespace)
+    except ValidationError as error:
+        (wrong,) = error.errors(include_url=False)
+        is_long = wrong["type"] == "string_too_long"
+        message = f"must have at most {wrong['ctx']['max_length']} characters" if is_long else wrong["msg"]
+        raise click.BadParameter(message, param_hint="'-n' / '--namespace'") from None

@@ -1,11 +1,18 @@
 """`modelfleet`, also as `kubectl modelfleet`: the group that finds its commands when they are asked for."""
 
+import io
+import os
+import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
 from modelfleet import __version__
 
+EXIT_UNWRITTEN = 2
 COMMANDS = {
     "completion": "Print the completion script of a shell.",
     "crds": "Print the CustomResourceDefinitions.",
@@ -16,6 +23,19 @@ COMMANDS = {
 
 class Commands(click.Group):
     """A group whose commands are imported when they run, so that `--help` and completion stay quick."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Runs a command, whatever letters its output has, and also where the output cannot be written."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # names come from files, and Latin-1 has few letters
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            # What click lets through (it knows of closed pipes), and of no file by name: it is a stream of ours.
+            if error.filename is not None:
+                raise
+            _give_up(error)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands."""
@@ -32,6 +52,16 @@ class Commands(click.Group):
         """The list of commands, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
+
+
+def _give_up(error: OSError) -> NoReturn:
+    with suppress(OSError):
+        click.echo(f"modelfleet: the output cannot be written: {error.strerror or error}", err=True)
+    # Python flushes both once more at the end, which would fail once more, and loudly.
+    with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere.fileno(), stream.fileno())
+    sys.exit(EXIT_UNWRITTEN)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,9 +1,13 @@
 """How a review is printed."""
 
 import json
+from typing import Final
 
-from modelfleet.findings import Severity
+from modelfleet.findings import Severity, printable
 from modelfleet.sources.review import Located, Review
+
+LONGEST: Final = 500
+"""No path, message or name is printed longer: a key may have megabytes, and a line is for people to read."""
 
 
 def as_text(review: Review) -> str:
@@ -13,12 +17,13 @@ def as_text(review: Review) -> str:
 
 def _line(finding: Located) -> str:
     place = f"{finding.file}:{finding.line}:{finding.column}"
-    return printable(f"{place}: {finding.severity}: {finding.path}: {finding.message}")
+    return printable(f"{place}: {finding.severity}: {_short(finding.path)}: {_short(finding.message)}")
 
 
-def printable(text: str) -> str:
-    """The text on one line. Names in it come from files, and a file may try to speak to the terminal."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+def _short(text: str) -> str:
+    """The text without its middle where it is long: where a path leads and what to do stand at the end."""
+    half = (LONGEST - len("...")) // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}...{text[-half:]}"
 
 
 def as_json(review: Review) -> str:
@@ -29,16 +34,21 @@ def as_json(review: Review) -> str:
             "line": finding.line,
             "column": finding.column,
             "severity": str(finding.severity),
-            "path": finding.path,
+            "path": _short(finding.path),
             "reason": finding.reason.value,
-            "message": finding.message,
-            "object": finding.subject._asdict(),
+            "message": _short(finding.message),
+            "object": {part: _short(name) for part, name in finding.subject._asdict().items()},
         }
         for finding in review.findings
     ]
     counts = {"errors": review.count(Severity.ERROR), "warnings": review.count(Severity.WARNING)}
     totals = {"files": review.files, "objects": review.objects, **counts}
     return json.dumps({"summary": totals, "findings": findings, "absent": review.absent}, indent=2) + "\n"
+
+
+def absences(review: Review) -> str:
+    """What could not be looked at, one path a line."""
+    return "".join(f"modelfleet lint: {printable(sentence)}\n" for sentence in review.absent)
 
 
 def summary(review: Review) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from modelfleet.api.rule import attributes
 from modelfleet.api.shape import field_at, type_at
-from modelfleet.findings import Path, Reason
+from modelfleet.findings import Path, Reason, printable
 
 Problem = tuple[Path, Reason, str]
 """A finding that does not know its subject yet."""
@@ -169,13 +169,9 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         text = value if len(value) <= SHOWN else value[: SHOWN - 3] + "..."
-        return f'the text "{_printable(text)}"'
+        return f'the text "{printable(text)}"'
     if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**SHOWN):
         return f"the number {value}"
     # Python itself refuses to write the longest whole numbers.
     names = {int: f"a number of more than {SHOWN} digits", dict: "a mapping", list: "a list", type(None): "null"}
     return names.get(type(value), "something that is not JSON")
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

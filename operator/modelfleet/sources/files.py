@@ -16,6 +16,7 @@ _PIECE: Final = 1024 * 1024
 _TOO_LARGE: Final = "larger than 32 MiB; split it"
 
 _FileId = tuple[int, int]
+_Fault = OSError | ValueError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,48 +29,66 @@ class Source:
     missing: bool = False
 
 
-def read_paths(paths: Sequence[str], stdin: BinaryIO) -> Iterator[Source]:
-    """The named files, and the manifests of the named folders in the order of their names; no file comes twice.
+def read_paths(paths: Sequence[str], stdin: BinaryIO | None) -> Iterator[Source]:
+    """The named files and the manifests of the named folders in the order of their names, the standard input last.
 
-    Each file is read when its turn comes. In a folder, what is hidden, a linked folder, and anything that is not a
-    file (a pipe would wait for ever) is passed over.
+    Each file is read when its turn comes, and no file comes twice: of two links to one the name that sorts first
+    counts, in whichever order they are given. In a folder, what is hidden, a linked folder, and anything that is not a
+    file (a pipe would wait for ever) is passed over. `stdin` is None where the process has none.
     """
-    seen: set[_FileId] = set()
-    stdin_is_read = False
+    found: dict[str, _Fault | None] = {}
     for path in paths:
         if path != STDIN:
-            yield from _read_path(path, seen)
-        elif not stdin_is_read:
-            stdin_is_read = True
-            yield _read_stdin(stdin)
+            found.update(_walk(path))
+    seen: set[_FileId] = set()
+    for name in sorted(found):
+        fault = found[name]
+        if fault is not None:
+            yield _missing(name, fault)
+        else:
+            yield from _read_path(name, seen)
+    if STDIN in paths:
+        yield _read_stdin(stdin)
 
 
-def _read_path(path: str, seen: set[_FileId]) -> Iterator[Source]:
+def _walk(path: str) -> Iterator[tuple[str, _Fault | None]]:
+    """The names of the files at and below the path, and why not where something cannot be looked at."""
     waiting = [path]
     while waiting:
         here = waiting.pop()
         try:
             status = os.stat(here)  # noqa: PTH116 - pathlib takes an empty name for the current folder
             if stat.S_ISDIR(status.st_mode):
-                waiting.extend(reversed(_manifests_and_folders(here)))
+                waiting.extend(_manifests_and_folders(here))
                 continue
         except (OSError, ValueError) as error:
-            yield _missing(here, error)
+            yield here, error
             continue
-        identity = (status.st_dev, status.st_ino)
-        if identity not in seen:
-            seen.add(identity)
-            yield _read_file(here, status)
+        yield here, None
 
 
 def _manifests_and_folders(folder: str) -> list[str]:
     with os.scandir(folder) as entries:
-        return sorted(
-            entry.path
-            for entry in entries
-            if not entry.name.startswith(".")
-            and (entry.is_dir(follow_symlinks=False) or (entry.name.endswith(_SUFFIXES) and entry.is_file()))
-        )
+        return [entry.path for entry in entries if not entry.name.startswith(".") and _is_wanted(entry)]
+
+
+def _is_wanted(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False) or (entry.name.endswith(_SUFFIXES) and entry.is_file())
+    except OSError:
+        return True  # a loop of links, for one: it is then missing by itself, and hides no other
+
+
+def _read_path(path: str, seen: set[_FileId]) -> Iterator[Source]:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - as above
+    except OSError as error:
+        yield _missing(path, error)
+        return
+    identity = (status.st_dev, status.st_ino)
+    if identity not in seen:
+        seen.add(identity)
+        yield _read_file(path, status)
 
 
 def _read_file(path: str, status: os.stat_result) -> Source:
@@ -83,7 +102,9 @@ def _read_file(path: str, status: os.stat_result) -> Source:
         return _missing(path, error)
 
 
-def _read_stdin(stdin: BinaryIO) -> Source:
+def _read_stdin(stdin: BinaryIO | None) -> Source:
+    if stdin is None:
+        return Source("stdin", None, "is closed", missing=True)
     try:
         return _read(stdin, "stdin", _PIECE)
     except (OSError, ValueError) as error:
@@ -101,7 +122,7 @@ def _read(stream: BinaryIO, name: str, piece_size: int) -> Source:
     return Source(name, b"".join(pieces))
 
 
-def _missing(path: str, error: OSError | ValueError) -> Source:
+def _missing(path: str, error: _Fault) -> Source:
     if isinstance(error, FileNotFoundError):
         reason = "does not exist"
     elif isinstance(error, PermissionError):

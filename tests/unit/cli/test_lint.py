@@ -126,3 +126,39 @@ def test_no_path_is_a_mistake_that_is_explained() -> None:
     result = CliRunner().invoke(main, ["lint"])
     assert result.exit_code == 2
     assert "Missing argument 'PATH...'" in result.stderr
+
+
+@pytest.mark.parametrize("namespace", ["", "Foo Bar", "-a", "a.b"])
+def test_a_namespace_that_can_be_none_is_a_mistake_that_is_explained(folder: Path, namespace: str) -> None:
+    result = lint("-n", namespace, folder)
+    assert result.exit_code == 2
+    assert "Invalid value for '-n' / '--namespace': must be a DNS label: lowercase letters" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_namespace_that_is_too_long_is_a_mistake_that_is_explained(folder: Path) -> None:
+    assert lint("-n", "x" * 63, folder).exit_code == 0
+    result = lint("-n", "x" * 64, folder)
+    assert result.exit_code == 2
+    assert "'--namespace': must have at most 63 characters" in result.stderr
+
+
+def test_an_empty_list_of_ours_is_no_unknown_kind(folder: Path) -> None:
+    (folder / "list.yaml").write_text("apiVersion: modelfleet.dev/v1alpha1\nkind: RoutingPolicyList\n")
+    assert lint(folder).exit_code == 0
+
+
+def test_a_kind_of_others_that_ends_in_list_is_skipped(folder: Path) -> None:
+    (folder / "list.yaml").write_text("apiVersion: example.com/v1\nkind: AllowList\nitems: [a, b]\n")
+    assert lint(folder).exit_code == 0
+
+
+def test_the_output_is_the_same_in_every_order_of_the_paths(folder: Path) -> None:
+    (folder / "bad.yaml").write_text(BAD)
+    (folder / "link").symlink_to(folder / "bad.yaml")
+    paths = [folder / "bad.yaml", folder / "link", folder / "nowhere", folder / "nothing"]
+    assert lint(*paths).output == lint(*reversed(paths)).output
+
+
+def test_absent_paths_cannot_speak_to_the_terminal(folder: Path) -> None:
+    assert f"{folder}/\\x1b[31m: does not exist\n" in lint(folder / "\x1b[31m").stderr

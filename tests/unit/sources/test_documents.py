@@ -1,8 +1,25 @@
+import tracemalloc
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 
+from modelfleet.findings import Path
 from modelfleet.sources.reading.documents import objects
 from modelfleet.sources.reading.problems import MAX_DOCUMENT_BYTES
+from modelfleet.sources.reading.yaml import positions
 from tests.unit.sources.reading import only, problem, read, value
+
+T = TypeVar("T")
+
+
+def peak(work: Callable[[], T]) -> tuple[T, int]:
+    """What the work gives, and the bytes that it had in memory at once."""
+    tracemalloc.start()
+    try:
+        return work(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def values(text: str | bytes) -> list[object]:
@@ -141,6 +158,23 @@ def test_what_a_merge_brings_in_is_where_it_is_written() -> None:
     assert document.position(("e", "c")) == (1, 14)
 
 
+def test_places_that_are_asked_for_together_are_those_that_are_asked_for_one_by_one() -> None:
+    text = "a: &a {b: [1, {c: 2}], e: &e [x]}\nd:\n- <<: *a\n  f: *e\n- <<: [{g: {h: [1]}}, *a]\n  e: {i: 1}\nj: 1\n"
+    document = only(text)
+    paths: list[Path] = [(), ("a", "e", 0), ("d", 0, "b", 1, "c"), ("d", 0, "f", 0), ("d", 1, "g", "h", 0)]
+    paths += [("d", 1, "b", 1, "c"), ("d", 1, "e", "i"), ("j",), ("d", 1, "nothing", 3), ("d", 7)]
+    places = [(1, 1), (1, 31), (1, 16), (1, 31), (5, 17), (1, 16), (6, 7), (7, 1), (5, 3), (2, 1)]
+    assert [document.position(path) for path in paths] == places
+    assert positions(document.origin, paths) == dict(zip(paths, places, strict=True))
+
+
+def test_to_find_one_place_costs_no_more_memory_than_to_read_the_document() -> None:
+    document, reading = peak(lambda: only("a:\n" + "- {b: 1, c: [1, 2]}\n" * 20_000))
+    place, finding = peak(lambda: document.position(("a", 19_999, "c", 1)))
+    assert place == (20_001, 17)
+    assert finding < 1.2 * reading
+
+
 def test_of_duplicate_keys_the_first_has_the_position() -> None:
     assert only("a: 1\nb: 1\na: 2\n").position(("a",)) == (1, 1)
 
@@ -161,12 +195,8 @@ def test_a_value_that_is_no_list_is_one_object() -> None:
 
 
 def test_the_items_of_a_list_are_objects_in_their_order() -> None:
-    document = only("kind: ThingList\nitems:\n- {kind: A}\n- {kind: B}\n-\n")
-    assert list(objects(document)) == [
-        (("items", 0), {"kind": "A"}),
-        (("items", 1), {"kind": "B"}),
-        (("items", 2), None),
-    ]
+    document = only("kind: ThingList\nitems:\n- {kind: A}\n- {kind: B}\n")
+    assert list(objects(document)) == [(("items", 0), {"kind": "A"}), (("items", 1), {"kind": "B"})]
     assert document.position(("items", 1, "kind")) == (4, 4)
 
 
@@ -182,6 +212,28 @@ def test_a_list_in_a_list_is_unfolded_too() -> None:
 
 def test_a_list_without_a_list_of_items_is_an_object() -> None:
     assert list(objects(only("kind: List\nitems: {a: 1}\n"))) == [((), {"kind": "List", "items": {"a": 1}})]
+
+
+@pytest.mark.parametrize("kind", ["List", "ThingList"])
+@pytest.mark.parametrize("items", ["", "items:\n", "items: []\n"])
+def test_a_list_without_items_is_empty(kind: str, items: str) -> None:
+    assert list(objects(only(f"kind: {kind}\nmetadata: {{}}\n{items}"))) == []
+
+
+def test_what_has_a_spec_is_no_empty_list_whatever_its_kind() -> None:
+    document = only("kind: AllowList\nspec: {a: 1}\n")
+    assert list(objects(document)) == [((), document.value)]
+
+
+@pytest.mark.parametrize("items", ["[a, b]", "[{kind: A}, b]", "[{kind: A}, null]"])
+def test_a_kind_that_ends_in_list_is_an_object_where_its_items_are_none(items: str) -> None:
+    document = only(f"kind: AllowList\nitems: {items}\n")
+    assert list(objects(document)) == [((), document.value)]
+
+
+def test_an_item_that_is_no_object_does_not_hide_the_others_of_a_plain_list() -> None:
+    document = only("apiVersion: v1\nkind: List\nitems:\n- {kind: A}\n-\n")
+    assert list(objects(document)) == [(("items", 0), {"kind": "A"}), (("items", 1), None)]
 
 
 def test_a_document_that_cannot_be_read_has_no_objects() -> None:

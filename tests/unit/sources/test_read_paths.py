@@ -31,15 +31,16 @@ def test_a_named_file_is_read_whatever_its_name(tmp_path: Path) -> None:
     assert sources(path) == [Source(str(path), b"a: 1\n")]
 
 
-def test_files_come_in_the_order_in_which_they_are_named(tmp_path: Path) -> None:
+def test_files_come_in_the_order_of_their_names_and_the_standard_input_last(tmp_path: Path) -> None:
     paths = [write(tmp_path / name) for name in ("b.yaml", "a.yaml", "c.yaml")]
-    assert names(tmp_path, *paths) == ["b.yaml", "a.yaml", "c.yaml"]
+    found = sources("-", *paths, tmp_path / "absent")
+    assert [Path(source.name).name for source in found] == ["a.yaml", "absent", "b.yaml", "c.yaml", "stdin"]
 
 
 def test_the_manifests_of_a_folder_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     for name in ("b.yaml", "a/z.yml", "a/b/c.json", "c.json", "a.yaml", "readme.md", "d.yaml.bak", "e.YAML"):
         write(tmp_path / name)
-    assert names(tmp_path, tmp_path) == ["a/b/c.json", "a/z.yml", "a.yaml", "b.yaml", "c.json"]
+    assert names(tmp_path, tmp_path) == ["a.yaml", "a/b/c.json", "a/z.yml", "b.yaml", "c.json"]
 
 
 def test_hidden_files_and_folders_are_passed_over_unless_they_are_named(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_hidden_files_and_folders_are_passed_over_unless_they_are_named(tmp_path
     write(tmp_path / ".b.yaml")
     write(tmp_path / "c.yaml")
     assert names(tmp_path, tmp_path) == ["c.yaml"]
-    assert names(tmp_path, hidden.parent, tmp_path / ".b.yaml") == [".hidden/a.yaml", ".b.yaml"]
+    assert names(tmp_path, hidden.parent, tmp_path / ".b.yaml") == [".b.yaml", ".hidden/a.yaml"]
 
 
 def test_a_linked_folder_is_not_followed_unless_it_is_named(tmp_path: Path) -> None:
@@ -63,6 +64,24 @@ def test_each_real_file_comes_once_even_if_it_is_named_twice_or_linked(tmp_path:
     path = write(tmp_path / "a.yaml")
     (tmp_path / "b.yaml").symlink_to(path)
     assert names(tmp_path, path, path, tmp_path / "b.yaml", tmp_path, tmp_path) == ["a.yaml"]
+
+
+def test_of_two_links_to_one_file_the_smaller_name_counts_whatever_the_order(tmp_path: Path) -> None:
+    path, link = write(tmp_path / "m.yaml"), tmp_path / "b" / "z.yaml"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    for paths in ([path, link], [link, path], [path, link.parent], [link.parent, tmp_path]):
+        assert names(tmp_path, *paths) == ["b/z.yaml"]
+
+
+def test_a_loop_of_links_is_missing_and_hides_no_other_file_of_its_folder(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").symlink_to("b.yaml")
+    write(tmp_path / "c.yaml")
+    first, loop, last = sources(tmp_path)
+    assert (first.data, last.data) == (b"a: 1\n", b"a: 1\n")
+    assert loop.missing
+    assert loop.name == f"{tmp_path}/b.yaml"
 
 
 def test_two_files_of_equal_content_come_both(tmp_path: Path) -> None:
@@ -84,6 +103,10 @@ def test_a_closed_standard_input_is_missing() -> None:
     (source,) = read_paths(["-"], closed)
     assert source.missing
     assert source.data is None
+
+
+def test_a_process_without_a_standard_input_has_it_missing() -> None:
+    assert list(read_paths(["-"], None)) == [Source("stdin", None, "is closed", missing=True)]
 
 
 def test_a_file_of_32_mib_is_read_and_one_byte_more_is_told(tmp_path: Path) -> None:

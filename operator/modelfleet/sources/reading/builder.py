@@ -21,7 +21,7 @@ from yaml.events import (
 from modelfleet.sources.reading import scalars
 from modelfleet.sources.reading.events import Alias, Collection, Event, Node, Scalar
 from modelfleet.sources.reading.problems import quoted
-from modelfleet.sources.reading.tree import Frame, Slot, Tree, Unreadable
+from modelfleet.sources.reading.tree import EVERYTHING, Frame, Slot, Tree, Unreadable
 
 MAX_VALUES: Final = 1_000_000
 """How many keys and values a document may have, each alias counting as all that it stands for."""
@@ -66,14 +66,6 @@ class Builder:
     """
 
     def __init__(self, tree: Tree, text: str) -> None:
-        self.handlers: dict[type, Callable[[Any], None]] = {
-            ScalarEvent: self._slashed_scalar if "\\/" in text else self._scalar,
-            AliasEvent: self._alias,
-            MappingStartEvent: self._open_mapping,
-            SequenceStartEvent: self._open_list,
-            MappingEndEvent: self._close,
-            SequenceEndEvent: self._close,
-        }
         self._tree = tree
         self._text = text
         self._anchors: dict[str, _Held | _Open] = {}
@@ -81,6 +73,17 @@ class Builder:
         self._count = 0
         self._repeated = 0
         self._letters = 0
+
+    def handlers(self) -> dict[type, Callable[[Any], None]]:
+        """Who takes which event. Not kept here: a builder that refers to itself would keep its text for long."""
+        return {
+            ScalarEvent: self._slashed_scalar if "\\/" in self._text else self._scalar,
+            AliasEvent: self._alias,
+            MappingStartEvent: self._open_mapping,
+            SequenceStartEvent: self._open_list,
+            MappingEndEvent: self._close,
+            SequenceEndEvent: self._close,
+        }
 
     def _spend(self, count: int, event: Node | Alias) -> None:
         self._count += count
@@ -176,6 +179,8 @@ class Builder:
         if event.anchor is not None:
             self._anchors[event.anchor] = _Open(frame, self._count, self._letters)
             self._open_anchors[id(frame)] = event.anchor
+            if self._tree.root.sought is not None:
+                frame.sought = EVERYTHING
         self._spend(1, event)
         self._tree.enter(frame)
 

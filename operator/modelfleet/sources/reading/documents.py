@@ -40,12 +40,7 @@ class Document:
 
     def position(self, path: Path) -> Position:
         """Where the value at the path is written (its key, if it has one), or else the nearest that encloses it."""
-        found = yaml.positions(self.origin)
-        for length in range(len(path), -1, -1):
-            position = found.get(path[:length])
-            if position is not None:
-                return position
-        return self.origin.start
+        return yaml.positions(self.origin, [path])[path]
 
 
 class _Chunk(NamedTuple):
@@ -68,7 +63,10 @@ def read_documents(data: bytes) -> Iterator[Document]:
 
 
 def objects(document: Document) -> Iterator[tuple[Path, object]]:
-    """What the document holds and where: the items of a List, and of Lists in it, or else the one value it is."""
+    """What the document holds and where: the items of a List, and of Lists in it, or else the one value it is.
+
+    A List is what kubectl takes for one: its kind is List or ends so, and its items are objects.
+    """
     waiting: list[tuple[Path, object]] = [((), document.value)] if document.readable else []
     while waiting:
         path, value = waiting.pop()
@@ -83,7 +81,15 @@ def _items(value: object) -> list[object] | None:
     if not isinstance(value, dict):
         return None
     kind, items = value.get("kind"), value.get("items")
-    return items if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list) else None
+    if not isinstance(kind, str) or not kind.endswith("List"):
+        return None
+    if items is None:
+        return None if "spec" in value else []  # what has a spec is an object whose kind happens to end so
+    if not isinstance(items, list):
+        return None
+    # Nothing else is a List of v1, so what is no object among its items is a mistake there, and hides no other.
+    is_plain = kind == "List" and value.get("apiVersion", "v1") == "v1"
+    return items if is_plain or all(isinstance(item, dict) for item in items) else None
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:

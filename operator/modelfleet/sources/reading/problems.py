@@ -4,7 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modelfleet.findings import Path, Reason
+from modelfleet.findings import Path, Reason, printable
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 """A List of a large fleet fits, and what is read of it at once stays small."""
@@ -72,8 +72,7 @@ class Origin:
 
 def quoted(text: str) -> str:
     """What a user wrote, for a message of one line: not too long, and nothing in it that a terminal would obey."""
-    short = text if len(text) <= _LONGEST_QUOTATION else f"{text[:_LONGEST_QUOTATION]}..."
-    return "".join(character if character.isprintable() else "?" for character in short)
+    return printable(text if len(text) <= _LONGEST_QUOTATION else f"{text[:_LONGEST_QUOTATION]}...")
 
 
 def _line_starts(text: str) -> list[int]:

@@ -3,6 +3,7 @@
 This knows lists, mappings, keys and merges; what a node of YAML is, and what bounds it, the builder knows.
 """
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final
 
@@ -34,14 +35,39 @@ class Slot(Enum):
     DROPPED = 4
 
 
+class Sought(dict[str | int, "Sought"]):
+    """Where in a list or mapping places are sought: which of its steps lead on, and what is sought there."""
+
+    def below(self, step: str | int | Slot) -> "Sought | None":
+        """What is sought in the value at this step; None where nothing is."""
+        if self is EVERYTHING or step is Slot.MERGED:
+            return EVERYTHING
+        return None if isinstance(step, Slot) else self.get(step)
+
+
+EVERYTHING: Final = Sought()
+"""Sought where it is not known yet which paths a value will have: behind an anchor, and in a merge."""
+
+
+def sought(paths: Iterable[Path]) -> Sought:
+    """What has to be kept so that each of the paths can be followed to its end."""
+    root = Sought()
+    for path in paths:
+        here = root
+        for step in path[:-1]:
+            here = here.setdefault(step, Sought())
+    return root
+
+
 class Frame:
     """A list or mapping that is not complete.
 
     `key` says where the next value goes, `marks` where each own key is written (and, if places are kept, each item),
-    `merged` the same for keys that a merge brought in, `height` how many levels there are inside it so far.
+    `merged` the same for keys that a merge brought in, `height` how many levels there are inside it so far, `sought`
+    where in it places are sought, if they are.
     """
 
-    __slots__ = ("height", "index", "key", "marks", "merge_index", "merged", "value")
+    __slots__ = ("height", "index", "key", "marks", "merge_index", "merged", "sought", "value")
 
     def __init__(self, value: Any, key: str | Slot, index: int) -> None:
         self.value = value
@@ -51,19 +77,22 @@ class Frame:
         self.merged: dict[str | int, int] = {}
         self.merge_index = 0
         self.height = 0
+        self.sought: Sought | None = None
 
 
 class Tree:
     """A value that grows by `enter`, `take`, `take_key` and `leave`, in the order of the text.
 
-    With `keeps_places`, `places` maps the id of each complete list and mapping to the indices at which its items and
-    keys are written. `root` holds the document's value as its only item.
+    `places` maps the id of each complete list and mapping on a path that is sought to the indices at which its items
+    and keys are written. `root` holds the document's value as its only item.
     """
 
-    def __init__(self, origin: Origin, *, keeps_places: bool = False) -> None:
+    def __init__(self, origin: Origin, paths: Iterable[Path] | None = None) -> None:
         self.problems: list[Problem] = []
-        self.places: dict[int, dict[str | int, int]] | None = {} if keeps_places else None
+        self.places: dict[int, dict[str | int, int]] = {}
         self.root = Frame([], Slot.ITEM, 0)
+        # The document is below the root, so the path to it is not empty.
+        self.root.sought = None if paths is None else Sought({0: sought(paths)})
         self.frame = self.root
         self._stack = [self.root]
         self._origin = origin
@@ -93,6 +122,9 @@ class Tree:
     def enter(self, frame: Frame) -> None:
         """Begin a list or mapping, which takes all values until it is left."""
         self.check_depth(1, frame.index)
+        parent = self.frame
+        if parent.sought is not None and frame.sought is None:
+            frame.sought = parent.sought.below(len(parent.value) if parent.key is Slot.ITEM else parent.key)
         self._stack.append(frame)
         self.frame = frame
 
@@ -107,7 +139,7 @@ class Tree:
         parent = self.frame = self._stack[-1]
         if parent.height <= frame.height:
             parent.height = frame.height + 1
-        if self.places is not None:
+        if frame.sought is not None:
             self.places[id(frame.value)] = frame.merged | frame.marks
         return frame
 
@@ -118,7 +150,7 @@ class Tree:
         frame = self.frame
         key = frame.key
         if key is Slot.ITEM:
-            if self.places is not None or frame is self.root:
+            if frame.sought is not None:
                 frame.marks[len(frame.value)] = index
             frame.value.append(value)
         elif key is Slot.KEY:
@@ -184,7 +216,7 @@ class Tree:
                     overwritten = key
                     continue
                 frame.value[key] = value
-                if self.places is not None:
+                if frame.sought is not None:
                     frame.merged[key] = self.places[id(source)][key]
         if overwritten is not None:
             line = self._origin.position(frame.marks[overwritten]).line

@@ -1,7 +1,6 @@
 """YAML to plain values, as kubectl reads it, and back to where in the text each value stands."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Collection
 from typing import Any, Final, Protocol, cast
 
 import yaml
@@ -39,20 +38,20 @@ def read(origin: Origin) -> Reading | None:
     return Reading(tree.root.value[0], tuple(tree.problems))
 
 
-@lru_cache(maxsize=4)
-def positions(origin: Origin) -> dict[Path, Position]:
-    """Where each value of the document is written: its key, if it has one; nothing if it cannot be read.
+def positions(origin: Origin, paths: Collection[Path]) -> dict[Path, Position]:
+    """Where the value at each path is written (its key, if it has one), or else the nearest that encloses it.
 
-    Reads the text once more, so that no document has to keep what few of them are asked for. What an alias repeats or
-    a merge brings in is where it is written, not where it is repeated.
+    Reads the text once more, so that no document has to keep what few of them are asked for, and keeps only what these
+    paths need. What an alias repeats or a merge brings in is where it is written, not where it is repeated. Where the
+    text cannot be read, everything is at its beginning.
     """
-    tree = Tree(origin, keeps_places=True)
+    tree = Tree(origin, paths)
     try:
-        if not _fill(tree, origin):
-            return {}
+        if _fill(tree, origin):
+            return {path: origin.position(_index(tree, path)) for path in paths}
     except (Unreadable, yaml.YAMLError):
-        return {}
-    return _flatten(tree, origin)
+        pass
+    return dict.fromkeys(paths, origin.start)
 
 
 def _fill(tree: Tree, origin: Origin) -> bool:
@@ -62,7 +61,7 @@ def _fill(tree: Tree, origin: Origin) -> bool:
     next_event()
     if type(next_event()) is StreamEndEvent:
         return False
-    handlers = Builder(tree, origin.text).handlers
+    handlers = Builder(tree, origin.text).handlers()
     event = next_event()
     while type(event) is not DocumentEndEvent:
         handlers[type(event)](event)
@@ -84,17 +83,12 @@ def _report_rest(next_event: Callable[[], Any], tree: Tree, text: str) -> None:
         tree.report(index, _REST_IS_IGNORED)
 
 
-def _flatten(tree: Tree, origin: Origin) -> dict[Path, Position]:
-    places = tree.places or {}
-    found: dict[Path, Position] = {(): origin.position(tree.root.marks[0])}
-    waiting: list[tuple[Path, object]] = [((), tree.root.value[0])]
-    while waiting:
-        path, value = waiting.pop()
-        marks = places.get(id(value), {})
-        children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        for step, child in children:
-            below = (*path, step)
-            found[below] = origin.position(marks[step])
-            if isinstance(child, dict | list):
-                waiting.append((below, child))
-    return found
+def _index(tree: Tree, path: Path) -> int:
+    """Where in the text the path leads to, as far as it leads anywhere."""
+    value, index = tree.root.value[0], tree.root.marks[0]
+    for step in path:
+        marks = tree.places.get(id(value), {}) if isinstance(value, dict | list) else {}
+        if step not in marks:
+            break
+        value, index = value[step], marks[step]
+    return index
