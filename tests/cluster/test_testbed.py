@@ -20,12 +20,13 @@ from tests.testbed.binaries import NEEDED, Unavailable, binaries
 ROOT = Path(__file__).resolve().parents[2]
 
 RUN = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.testbed.__main__ import crds
 from tests.testbed.bed import Bed
 from tests.testbed.binaries import binaries
 from tests.testbed.leftovers import bed_folder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background was made to ignore it
 with bed_folder() as folder:
     bed = Bed(folder / "bed", binaries())
     try:

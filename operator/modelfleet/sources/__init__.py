@@ -1,1 +1,1 @@
-"""FleetStore feeders: where raw objects come from."""
+"""Where raw objects come from: files, what is read in them, and what can be said of all of it."""
