@@ -133,7 +133,10 @@ def _without_strangers(kind: type[Resource], given: Any, found: Iterable[Problem
         for step in way:
             holder = holder[step]
         holder.pop(last, None)
-    return kind.model_validate(known)
+    try:
+        return kind.model_validate(known)
+    except ValidationError:
+        return None  # a condition of nothing but such fields, say, is then empty
 
 
 def _all_problems(kind: type[Resource], raw: Mapping[str, Any], error: ValidationError) -> list[Problem]:

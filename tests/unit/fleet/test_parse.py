@@ -149,6 +149,11 @@ def test_an_unknown_field_hides_no_rule() -> None:
     assert complaints(raw) == [("spec.scale.minn", Reason.UNKNOWN_FIELD), ("spec.scale", Reason.INCONSISTENT)]
 
 
+def test_a_condition_of_nothing_but_stray_fields_is_told_and_not_raised() -> None:
+    rules = [{"name": "a", "when": {"colour": "red"}, "tier": "light"}]
+    assert complaints(policy(rules=rules)) == [("spec.rules.0.when.colour", Reason.UNKNOWN_FIELD)]
+
+
 def test_a_field_may_be_called_like_pydantic_s_mark_of_a_key() -> None:
     assert complaints(model("{'[key]': 1}")) == [("spec.[key]", Reason.UNKNOWN_FIELD)]
     assert complaints(hardware_class(nodes={"selector": {"[key]": "a"}})) == [
