@@ -45,7 +45,7 @@ def _distinct(field: str = "") -> Callable[[Any, ValidatorFunctionWrapHandler], 
 
 def _repeated(raw: Any, field: str) -> PydanticCustomError | None:
     items = raw if isinstance(raw, list) else []
-    names = (item.get(field) if field and isinstance(item, dict) else item for item in items)
+    names = (_name(item, field) if field else item for item in items)
     seen: set[str] = set()
     places: list[Path] = []
     for index, name in enumerate(names):
@@ -56,6 +56,10 @@ def _repeated(raw: Any, field: str) -> PydanticCustomError | None:
     if not places:
         return None
     return PydanticCustomError(Reason.INCONSISTENT.value, "is listed twice: remove one of the two", {"places": places})
+
+
+def _name(item: Any, field: str) -> Any:
+    return item.get(field) if isinstance(item, dict) else None
 
 
 def _also(error: ValidationError, other: PydanticCustomError) -> ValidationError:

@@ -149,6 +149,14 @@ def test_an_unknown_field_hides_no_rule() -> None:
     assert complaints(raw) == [("spec.scale.minn", Reason.UNKNOWN_FIELD), ("spec.scale", Reason.INCONSISTENT)]
 
 
+def test_what_is_no_variable_repeats_no_name() -> None:
+    engine = {"name": "sim", "env": ["", ""]}
+    assert complaints(model(engine=engine)) == [
+        ("spec.engine.env.0", Reason.WRONG_TYPE),
+        ("spec.engine.env.1", Reason.WRONG_TYPE),
+    ]
+
+
 def test_a_condition_of_nothing_but_stray_fields_is_told_and_not_raised() -> None:
     rules = [{"name": "a", "when": {"colour": "red"}, "tier": "light"}]
     assert complaints(policy(rules=rules)) == [("spec.rules.0.when.colour", Reason.UNKNOWN_FIELD)]
