@@ -58,7 +58,7 @@ def _path(wide: str, narrow: str) -> bool:
 
 
 def _headers(wide: Mapping[str, str], narrow: Mapping[str, str]) -> bool:
-    asked, given = ({name.lower(): value for name, value in side.items()}.items() for side in (wide, narrow))
+    asked, given = ({(name.lower(), value) for name, value in side.items()} for side in (wide, narrow))
     return asked <= given
 
 
