@@ -1,6 +1,7 @@
 """How a text with a grammar becomes a type: one rule for the API server, one parser for us."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -50,7 +51,7 @@ def cel_string(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(ABC):
     """A text that was parsed: what the user wrote, and below it what it means.
 
     A subclass names its rule and its longest text, and reads the text in `parse`, which is called for texts that hold
@@ -63,9 +64,9 @@ class Text:
     LONGEST: ClassVar[int]
 
     @classmethod
+    @abstractmethod
     def parse(cls, text: str) -> Self:
         """The value of a text that holds the rule."""
-        raise NotImplementedError
 
     @classmethod
     def _read(cls, text: str) -> Self:
