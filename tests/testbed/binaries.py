@@ -87,7 +87,7 @@ def _compile(made: Path) -> None:
     at = "k8s.io/component-base/version"
     names = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     flags = " ".join(["-s -w", *(f"-X {at}.{name}={value}" for name, value in names.items())])
-    _say(f"building Kubernetes {version}, once; about five minutes on two cores")
+    _say(f"building Kubernetes {version}, once; five to eight minutes on two cores")
     command = ["go", "build", "-v", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{made}/"]
     _watched([*command, ".", "sigs.k8s.io/kwok/cmd/kwok"])
 
