@@ -13,13 +13,16 @@ LOCKER  := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test check fmt generate verify golden bench soak cluster cluster-down lock clean
-.PHONY: format lint types imports tests generated goldens controlplane
+.PHONY: help demo test check fmt generate verify golden bench soak cluster cluster-down lock clean
+.PHONY: format lint types imports tests generated goldens dataplane controlplane
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-test: check verify controlplane ## Set up, check, verify, and test on a real control plane: what CI runs
+demo: $(READY) ## Set up, serve a sample fleet with a real Envoy, show a routed answer and its reasons
+	@$(BIN)/modelfleet demo
+
+test: check verify dataplane controlplane ## Set up, check, verify, test on a real Envoy and control plane: what CI runs
 
 check: format lint types imports tests ## Format, lint, types, import contracts and all offline tests
 
@@ -39,6 +42,7 @@ bench: $(READY) ## Measure speed; never part of check
 
 soak: $(READY) ## Run every test at evidence size; takes long
 	@MODELFLEET_SOAK=1 $(SUITE)
+	@MODELFLEET_SOAK=1 $(PYTEST) -q tests/dataplane/envoy tests/scenario
 	@MODELFLEET_SOAK=1 $(PYTEST) -q tests/cluster
 
 cluster: $(READY) ## Start a throwaway Kubernetes with simulated nodes; the last line tells how to use it
@@ -49,7 +53,7 @@ cluster-down: $(READY) ## End it, and remove what it stored
 
 lock: ## Renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV)/lock && $(VENV)/lock/bin/pip --quiet --disable-pip-version-check install $(LOCKER)
-	@$(VENV)/lock/bin/uv --quiet pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade --generate-hashes --no-header --output-file requirements.lock
+	@$(VENV)/lock/bin/uv --quiet pip compile pyproject.toml --group dev --extra local --universal --python-version 3.11 --upgrade --generate-hashes --no-header --output-file requirements.lock
 
 clean: ## Remove the environment, the caches and what was built
 	@rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
@@ -78,6 +82,9 @@ generated: $(READY)
 # Under another hash seed than the run in `tests`: the same input must give the same bytes.
 goldens: $(READY)
 	@PYTHONHASHSEED=4711 $(PHASE) $@ $(PYTEST) -q tests/golden
+
+dataplane: $(READY)
+	@$(PHASE) $@ $(PYTEST) -q tests/dataplane/envoy tests/scenario
 
 # Not a phase: its first build takes minutes and tells how far it is.
 controlplane: $(READY)

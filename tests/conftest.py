@@ -9,8 +9,8 @@ from tests.golden.session import GoldenSession
 from tests.sizes import SOAK
 
 HERE = Path(__file__).resolve().parent
-ON_DEMAND = (HERE / "bench", HERE / "cluster")
-"""Run only when they are asked for by path: measurements, and what needs a control plane to be built."""
+ON_DEMAND = (HERE / "bench", HERE / "cluster", HERE / "dataplane" / "envoy", HERE / "scenario")
+"""Run only when they are asked for by path: measurements, what needs a control plane to be built, what runs Envoy."""
 
 # Every setting that Hypothesis would choose differently on a CI machine is named, so that both see the same tests.
 # Quick runs are the same each time; a soak looks for something new each time, and replays what it found.
