@@ -42,8 +42,7 @@ bench: $(READY) ## Measure speed; never part of check
 
 soak: $(READY) ## Run every test at evidence size; takes long
 	@MODELFLEET_SOAK=1 $(SUITE)
-	@MODELFLEET_SOAK=1 $(PYTEST) -q tests/dataplane/envoy tests/scenario
-	@MODELFLEET_SOAK=1 $(PYTEST) -q tests/cluster
+	@MODELFLEET_SOAK=1 $(PYTEST) -q tests/dataplane/envoy tests/scenario tests/cluster
 
 cluster: $(READY) ## Start a throwaway Kubernetes with simulated nodes; the last line tells how to use it
 	@$(BIN)/python -m tests.testbed up

@@ -1,13 +1,25 @@
-"""The only place that knows in which order a fleet is looked at."""
+"""The only place that knows in which order a fleet is looked at, and what becomes of it."""
 
-from modelfleet.findings import Finding
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from modelfleet.api.modeldeployment.kind import ModelDeployment
+from modelfleet.api.resource import Resource
+from modelfleet.api.routingpolicy.kind import RoutingPolicy
+from modelfleet.envoy.check import Defect, without_defective
+from modelfleet.envoy.gateway import render_gateway
+from modelfleet.envoy.resource import XdsResource
+from modelfleet.findings import Finding, Key, Reason, Severity
+from modelfleet.fleet.readable import check_readable
 from modelfleet.fleet.references import check_references
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.placement.fit import check_fit
 from modelfleet.placement.overlap import check_overlap
 from modelfleet.placement.suits import check_suits
-from modelfleet.routing.claims import check_claims
+from modelfleet.routing.claims import check_claims, lost_claims
 from modelfleet.routing.facts import check_facts
+from modelfleet.routing.gateways import plan_gateways
 from modelfleet.routing.isolation import check_isolation
 from modelfleet.routing.reach import check_reach
 from modelfleet.routing.shadow import check_shadows
@@ -15,12 +27,11 @@ from modelfleet.routing.times import check_times
 from modelfleet.routing.transport import check_transport
 from modelfleet.routing.unsupported import check_support
 
-CHECKS = (
+ALONE: tuple[Callable[[FleetSnapshot], Iterable[Finding]], ...] = (
     check_references,
     check_fit,
     check_suits,
     check_overlap,
-    check_claims,
     check_reach,
     check_shadows,
     check_facts,
@@ -29,8 +40,92 @@ CHECKS = (
     check_transport,
     check_support,
 )
+"""What is said of an object whatever else policies claim."""
+CHECKS = (*ALONE, check_claims)
+
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The objects that a plan was made from: of each the newest version that has no error, or none."""
+
+    models: Mapping[Key, ModelDeployment] = field(default_factory=dict)
+    policies: Mapping[Key, RoutingPolicy] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """What a fleet comes to."""
+
+    gateways: Mapping[str, tuple[XdsResource, ...]]
+    in_force: InForce
+    findings: tuple[Finding, ...]
+    defects: tuple[Defect, ...]
+    """Mistakes of ours: what they touch is left out."""
 
 
 def check_fleet(snapshot: FleetSnapshot) -> tuple[Finding, ...]:
     """What is to be said of objects that are each valid by themselves, once they stand side by side."""
     return tuple(finding for check in CHECKS for finding in check(snapshot))
+
+
+def compile_fleet(snapshot: FleetSnapshot, before: InForce | None = None) -> FleetPlan:
+    """The plan of a fleet. An object with an error keeps the version that was in force before, where there was one."""
+    before = before or InForce()
+    findings = list(_found(snapshot))
+    wrong = {finding.subject for finding in findings if _keeps_out(finding)}
+    models = dict(_settled(snapshot.models, before.models, wrong))
+    for finding in list(check_readable(replace(snapshot, models=models))):
+        models.pop(finding.subject)  # a version can be kept, and a key that is gone cannot
+    policies = dict(_settled(snapshot.policies, before.policies, wrong))
+    findings += _settle_claims(policies, before.policies)
+    in_force = InForce(models, dict(sorted(policies.items())))
+    gateways, defects = _render(replace(snapshot, models=models, policies=in_force.policies))
+    return FleetPlan(gateways, in_force, tuple(findings), defects)
+
+
+def _found(snapshot: FleetSnapshot) -> Iterator[Finding]:
+    """What is said of each object alone, and of a reference once: what does not close cannot be read either."""
+    told = set()
+    for finding in (finding for check in ALONE for finding in check(snapshot)):
+        told.add((finding.subject, finding.reason))
+        yield finding
+    yield from (finding for finding in check_readable(snapshot) if (finding.subject, finding.reason) not in told)
+
+
+def _keeps_out(finding: Finding) -> bool:
+    # What is not enforced is never ignored: lint warns of it, and a fleet that serves refuses it.
+    return finding.severity is Severity.ERROR or finding.reason is Reason.UNSUPPORTED
+
+
+def _settled(now: Mapping[Key, R], before: Mapping[Key, R], wrong: set[Key]) -> Iterator[tuple[Key, R]]:
+    for key, resource in now.items():
+        if key not in wrong:
+            yield key, resource
+        elif key in before:
+            yield key, before[key]
+
+
+def _settle_claims(policies: dict[Key, RoutingPolicy], before: Mapping[Key, RoutingPolicy]) -> list[Finding]:
+    """Takes out what claims another's name, or takes it back to the version that did not."""
+    said: list[Finding] = []
+    while lost := list(lost_claims(policies.values())):
+        said += lost
+        for key in {finding.subject for finding in lost}:
+            earlier = before.get(key)
+            if earlier is None or earlier == policies[key]:
+                del policies[key]
+            else:
+                policies[key] = earlier
+    return said
+
+
+def _render(snapshot: FleetSnapshot) -> tuple[dict[str, tuple[XdsResource, ...]], tuple[Defect, ...]]:
+    gateways: dict[str, tuple[XdsResource, ...]] = {}
+    defects: list[Defect] = []
+    for plan in plan_gateways(snapshot):
+        kept, found = without_defective(render_gateway(plan, snapshot.world))
+        gateways[plan.gateway.name] = tuple(kept)
+        defects += found
+    return gateways, tuple(defects)

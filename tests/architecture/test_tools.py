@@ -12,7 +12,20 @@ from tools.phase import main as run_phase
 from tools.verify import differences
 
 TARGETS = [
-    *("help", "test", "check", "fmt", "generate", "verify", "golden", "bench", "soak", "cluster", "cluster-down"),
+    *(
+        "help",
+        "demo",
+        "test",
+        "check",
+        "fmt",
+        "generate",
+        "verify",
+        "golden",
+        "bench",
+        "soak",
+        "cluster",
+        "cluster-down",
+    ),
     *("lock", "clean"),
 ]
 

@@ -1,7 +1,7 @@
 """The frozen view of a fleet that every decision is made from."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelfleet.api.hardwareclass.kind import HardwareClass
@@ -10,6 +10,7 @@ from modelfleet.api.resource import Resource
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.findings import Key
 from modelfleet.fleet.parse import Invalid, Parsed, Valid
+from modelfleet.fleet.world import World
 
 MAKERS = ("ExternalSecret", "SealedSecret")
 """Kinds of others that become a Secret of the same name; what is in it is not known."""
@@ -26,11 +27,16 @@ class FleetSnapshot:
     """The names of the entries of each Secret and ConfigMap; never what is in them."""
     declared: frozenset[Key]
     """Every object, also those that are invalid: a reference to them closes all the same."""
+    world: World = field(default_factory=World)
+    """What is true around them."""
 
 
-def snapshot_of(parsed: Iterable[Parsed], entries: Mapping[Key, frozenset[str]]) -> FleetSnapshot:
+def snapshot_of(
+    parsed: Iterable[Parsed], entries: Mapping[Key, frozenset[str]], world: World | None = None
+) -> FleetSnapshot:
     """The snapshot of these objects: those that may take part. Of two with one key the first counts."""
-    return _snapshot(parsed, entries, _resource)
+    snapshot = _snapshot(parsed, entries, _resource)
+    return replace(snapshot, world=world) if world else snapshot
 
 
 def readable_snapshot(parsed: Iterable[Parsed], entries: Mapping[Key, frozenset[str]]) -> FleetSnapshot:
@@ -71,6 +77,6 @@ def entries_of(raw: Any) -> frozenset[str] | None:
 
 
 def _names(raw: Mapping[str, Any]) -> Iterator[str]:
-    for field in ("data", "stringData", "binaryData"):
-        part = raw.get(field)
+    for name in ("data", "stringData", "binaryData"):
+        part = raw.get(name)
         yield from part if isinstance(part, Mapping) else ()

@@ -1,6 +1,6 @@
 """Who serves a name: of two policies that claim one name on one host the older has it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.findings import Finding, Key, Reason
@@ -12,8 +12,13 @@ Claim = tuple[str, str, str]
 
 def check_claims(snapshot: FleetSnapshot) -> Iterator[Finding]:
     """The names that a policy loses to an older one."""
+    yield from lost_claims(snapshot.policies.values())
+
+
+def lost_claims(policies: Iterable[RoutingPolicy]) -> Iterator[Finding]:
+    """The same among these policies only."""
     owners: dict[Claim, Key] = {}
-    for policy in sorted(snapshot.policies.values(), key=_age):
+    for policy in sorted(policies, key=_age):
         told = set()
         for index, claim in _claims(policy):
             owner = owners.setdefault(claim, policy.key)

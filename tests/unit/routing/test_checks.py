@@ -112,7 +112,7 @@ def test_https_is_nobody_s_mistake() -> None:
 
 
 def test_a_policy_of_what_is_enforced_is_told_nothing() -> None:
-    assert {"serves", "tiers", "mode"} == ENFORCED
+    assert {"serves", "identifiers", "tiers", "rules", "timeouts", "breaker", "mode"} == ENFORCED
     assert list(check_support(fleet(policy("mode: Enforce")))) == []
 
 

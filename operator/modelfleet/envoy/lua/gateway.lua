@@ -1,0 +1,171 @@
+-- What Envoy calls: on a request find whose it is, decide and send it off; on a response say what happened.
+local catalogue = require("catalogue")
+local chance = require("chance")
+local clock = require("clock")
+local decide = require("decide")
+local exchange = require("exchange")
+local reader = require("reader")
+local replies = require("replies")
+local response = require("response")
+local text = require("text")
+
+local PREFIX = "/v1/"
+local TARGET, STREAM, ID = "x-modelfleet-target", "x-modelfleet-stream", "x-request-id"
+local NOTHING = "-"
+local SECRETS = { "authorization", "proxy-authorization", "x-api-key", "cookie" }
+local LONGEST_NAME, LONGEST_PATH = 253, 1024
+
+-- It lasts as long as this script does, which is made anew with every change of the gateway's hosts.
+local settings
+
+local function read_settings(handle)
+  local context = handle:filterContext()
+  local hosts = {}
+  for _, host in ipairs(context:get("hosts") or {}) do
+    hosts[host] = true
+  end
+  return { hosts = hosts }
+end
+
+local function all_values(headers)
+  return function(name)
+    local values = {}
+    for index = 0, headers:getNumValues(name) - 1 do
+      values[index + 1] = headers:getAtIndex(name, index)
+    end
+    return values
+  end
+end
+
+-- The body where it has one that can be read, or nil after a refusal.
+local function body_of(handle, headers, decision)
+  local kind = headers:get("content-type") or ""
+  if kind:lower():find("^%s*multipart/") then
+    return exchange.refuse(handle, decision, "unsupported_media_type", "multipart bodies are not routed: send JSON")
+  end
+  if headers:get("content-encoding") then
+    local message = "only gzip is read as content-encoding: send the body so, or as it is"
+    return exchange.refuse(handle, decision, "unsupported_media_type", message)
+  end
+  return handle:body(true)
+end
+
+local function rewrite(body, facts, name)
+  local from, to, length = facts.model_from, facts.model_to, body:length()
+  local before = from > 0 and body:getBytes(0, from) or ""
+  local after = to < length and body:getBytes(to, length - to) or ""
+  body:setBytes(before .. text.quote(name) .. after)
+end
+
+local function send(handle, headers, body, facts, decision)
+  local model, plan = decision.target, decision.plan
+  if not model.passThrough then
+    for _, name in ipairs(SECRETS) do
+      headers:remove(name)
+    end
+  end
+  if model.alias ~= facts.model then
+    rewrite(body, facts, model.alias)
+    headers = handle:headers()
+  end
+  if model.path then
+    headers:replace(":path", model.path .. headers:get(":path"):sub(#PREFIX))
+  end
+  clock.set(headers, plan.times, decision.total, facts.stream)
+  headers:remove(clock.HEADER)
+  headers:replace(TARGET, model.cluster)
+  if facts.stream then
+    headers:replace(STREAM, "1")
+  end
+  handle:clearRouteCache()
+end
+
+local function act(handle, headers, body, facts, plan, request, decision)
+  local total, wrong = clock.total(plan.times, headers:get(clock.HEADER))
+  if not total then
+    return exchange.refuse(handle, decision, "invalid_timeout", wrong)
+  end
+  local chosen = decide.decide(plan, request)
+  decision.rule, decision.tier = chosen.rule, chosen.tier
+  decision.feature, decision.class, decision.step = request.feature, request.class, request.step
+  decision.rung = 0
+  if chosen.answer then
+    decision.reason = "answer"
+    local seconds = handle:timestamp() / 1000
+    local status, kind, words = replies.answer(chosen.answer, request, decision.id or NOTHING, seconds)
+    return exchange.reply(handle, decision, status, kind, words)
+  end
+  decision.reason, decision.target, decision.passes = "wanted", chosen.model.name, chosen.model.passThrough
+  exchange.note(handle, "decision", decision)
+  exchange.note(handle, "sent", true)
+  exchange.note(handle, "attempts", { { target = chosen.model.name, status = 0, reason = "abandoned", ms = 0 } })
+  exchange.note(handle, "began", handle:timestamp())
+  local way = { target = chosen.model, plan = plan, total = total }
+  send(handle, headers, body, facts, way)
+end
+
+local function request_of(headers, facts, body, path)
+  facts.path, facts.header, facts.tenant, facts.chance = path, all_values(headers), "anonymous", chance.draw()
+  local function fetch(offset, count)
+    return body:getBytes(offset, count)
+  end
+  facts.kind = function(item)
+    return reader.kind_at(fetch, body:length(), item)
+  end
+  return facts
+end
+
+local function too_large(plan, length)
+  return plan.maxBodyBytes and length > plan.maxBodyBytes
+end
+
+local function route(handle, host, path, decision, body)
+  local length = body:length()
+  local facts, code, message = reader.read(function(offset, count)
+    return body:getBytes(offset, count)
+  end, length)
+  if length == 0 then
+    return exchange.refuse(handle, decision, "missing_model", "a request needs a JSON body with model")
+  elseif not facts then
+    return exchange.refuse(handle, decision, code, message)
+  elseif not facts.model or facts.model == "" then
+    return exchange.refuse(handle, decision, "missing_model", "model is missing: name one that GET /v1/models lists")
+  end
+  local headers = handle:headers()
+  if #facts.model > LONGEST_NAME then
+    return exchange.refuse(handle, decision, "model_not_found", "no model has so long a name")
+  end
+  decision.model, decision.stream = facts.model, facts.stream
+  exchange.open_scope(handle, headers, host, facts.model)
+  local plan = exchange.plan(handle)
+  if not plan then
+    return exchange.refuse(handle, decision, "model_not_found", replies.nobody_serves(facts.model))
+  end
+  decision.policy, decision.revision, decision.tenant = plan.policy, plan.revision, "anonymous"
+  if too_large(plan, length) then
+    local words = string.format("the body has %d bytes, and this model takes at most %d", length, plan.maxBodyBytes)
+    return exchange.refuse(handle, decision, "body_too_large", words)
+  end
+  act(handle, headers, body, facts, plan, request_of(headers, facts, body, path), decision)
+end
+
+function envoy_on_request(handle)
+  settings = settings or read_settings(handle)
+  local headers = handle:headers()
+  local named, path = text.host(headers:get(":authority") or ""), text.path(headers:get(":path"))
+  local host = settings.hosts[named] and named or "*"
+  local decision = { id = headers:get(ID), stream = false, host = named, path = path:sub(1, LONGEST_PATH) }
+  if path:sub(1, #PREFIX) ~= PREFIX then
+    return exchange.refuse(handle, decision, "unknown_path", "nothing is served here: paths begin with " .. PREFIX)
+  elseif catalogue.is_asked(headers:get(":method"), path) then
+    return catalogue.answer(handle, headers, host, decision)
+  end
+  local body = body_of(handle, headers, decision)
+  if body then
+    route(handle, host, path, decision, body)
+  end
+end
+
+function envoy_on_response(handle)
+  response.tell(handle)
+end

@@ -1,0 +1,134 @@
+-- The way back: what came of the attempt, the headers that say so, and the tokens that it took.
+local replies = require("replies")
+
+local response = {}
+
+local NAMESPACE, USAGE = "modelfleet", "modelfleet.usage"
+local UPSTREAM, REASON = "x-modelfleet-upstream", "x-modelfleet-reason"
+local NOTHING = "-"
+local OVERLOAD = { [429] = true, [503] = true, [529] = true }
+local CREDENTIALS = { [401] = true, [403] = true }
+
+-- How an upstream's answer counts.
+function response.outcome(status, passes)
+  if OVERLOAD[status] then
+    return "overload"
+  elseif status >= 500 or (CREDENTIALS[status] and not passes) then
+    return "5xx"
+  end
+  return "ok"
+end
+
+-- An answer that blames the caller for what is between us and the upstream becomes one that does not.
+local function soften(handle, status, passes)
+  local code, message
+  if status == 429 then
+    code, message = "overloaded", "the model is overloaded: try again shortly"
+  elseif CREDENTIALS[status] and not passes then
+    code, message = "upstream_credentials", "the host of the model refused the gateway's own credentials"
+  else
+    return false
+  end
+  local again = handle:headers():get("retry-after") or "1"
+  local changed, kind, body = replies.refusal(code, message)
+  handle:body(true):setBytes(body)
+  local headers = handle:headers()
+  headers:replace(":status", tostring(changed))
+  headers:replace("content-type", kind)
+  headers:remove("content-encoding")
+  headers:remove("www-authenticate")
+  headers:replace("retry-after", again)
+  return true
+end
+
+local function put(headers, name, value)
+  headers:replace("x-modelfleet-" .. name, value and tostring(value) or NOTHING)
+end
+
+-- "COUNT ENDPOINT HARDWARE", which the route writes; nothing of it on what no route answered.
+local function upstream_of(headers)
+  local line = headers:get(UPSTREAM)
+  if not line then
+    return 0
+  end
+  headers:remove(UPSTREAM)
+  local count, endpoint, hardware = line:match("^(%S+) (%S+) (%S*)$")
+  return tonumber(count) or 0, endpoint, hardware
+end
+
+-- What the one attempt came to: by the upstream's own status, or by what the gateway says in its place.
+local function attempt_of(handle, noted, status, own_reason, passes)
+  local took = handle:timestamp() - noted.began
+  if own_reason then
+    return { { target = noted.decision.target, status = 0, reason = own_reason, ms = took } }
+  end
+  return { { target = noted.decision.target, status = status, reason = response.outcome(status, passes), ms = took } }
+end
+
+local function served_of(noted, endpoint, hardware)
+  local hardware_known = hardware and hardware ~= "" and hardware ~= NOTHING
+  return {
+    tier = noted.decision.tier,
+    model = noted.decision.target,
+    hardware = hardware_known and hardware or nil,
+    endpoint = endpoint,
+  }
+end
+
+-- Numbers from the usage that an engine reports, at the end of its answer and without holding any of it back.
+local function count_tokens(handle)
+  for _ in handle:bodyChunks() do
+  end
+  local data = handle:streamInfo():dynamicMetadata() -- what was taken before the answer's end is dead by now
+  local usage = handle:streamInfo():dynamicTypedMetadata(USAGE)
+  if not usage then
+    return
+  end
+  local function number(value)
+    return type(value) == "table" and value.value or value
+  end
+  data:set(NAMESPACE, "tokens", { ["in"] = number(usage.input_tokens), out = number(usage.output_tokens) })
+end
+
+-- Notes the attempt and what served, and gives back who served and why it came to this.
+local function judge(handle, data, noted, headers, status)
+  local count, endpoint, hardware = upstream_of(headers)
+  local own_reason = headers:get(REASON)
+  if not noted.sent then
+    return 0, nil, noted.decision and noted.decision.reason or own_reason
+  elseif count == 0 then
+    data:set(NAMESPACE, "sent", false)
+    return 0, nil, own_reason
+  end
+  local attempts = attempt_of(handle, noted, status, own_reason, noted.decision.passes)
+  data:set(NAMESPACE, "attempts", attempts)
+  local served = not own_reason and served_of(noted, endpoint, hardware) or nil
+  if served then
+    data:set(NAMESPACE, "served", served)
+  end
+  local came = attempts[1].reason
+  return count, served, came == "ok" and noted.decision.reason or came
+end
+
+function response.tell(handle)
+  local headers = handle:headers()
+  local data = handle:streamInfo():dynamicMetadata()
+  local noted = data:get(NAMESPACE) or {}
+  local decision = noted.decision or {}
+  local status = tonumber(headers:get(":status") or "")
+  local count, served, reason = judge(handle, data, noted, headers, status)
+  data:set(NAMESPACE, "reason", reason or NOTHING)
+  put(headers, "request-id", decision.id)
+  put(headers, "policy", decision.policy)
+  put(headers, "rule", decision.rule)
+  put(headers, "tier", served and served.tier)
+  put(headers, "model", served and served.model)
+  put(headers, "rung", decision.rung)
+  put(headers, "attempts", count)
+  put(headers, "reason", reason)
+  if served and not soften(handle, status, decision.passes) then
+    count_tokens(handle)
+  end
+end
+
+return response

@@ -1,0 +1,38 @@
+"""The script that Envoy runs: the files of lua/ in one text, the same for every policy."""
+
+from functools import cache
+from importlib.resources import files
+
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+
+from modelfleet.envoy.names import NAMESPACE
+from modelfleet.envoy.resource import XdsResource, resource_of
+from modelfleet.envoy.typed import typed_struct
+
+FOLDER = files("modelfleet.envoy").joinpath("lua")
+ENTRY = "gateway"
+
+
+@cache
+def modules() -> dict[str, str]:
+    """The text of each file by its name, in the order of the names."""
+    found = sorted((item.name.removesuffix(".lua"), item) for item in FOLDER.iterdir() if item.name.endswith(".lua"))
+    return {name: item.read_text(encoding="utf-8") for name, item in found}
+
+
+@cache
+def bundle() -> str:
+    """All files as one script. Each stays a module, found by require as it would be in a folder."""
+    parts = [
+        f'package.preload["{name}"] = function()\n{text}\nend\n' for name, text in modules().items() if name != ENTRY
+    ]
+    return "".join(parts) + modules()[ENTRY]
+
+
+def render_script(hosts: list[str]) -> XdsResource:
+    """The script with the gateway's hosts. It travels apart from the listener, which each change of it would drain."""
+    config = typed_struct(
+        "envoy.extensions.filters.http.lua.v3.Lua",
+        {"default_source_code": {"inline_string": bundle()}, "filter_context": {"hosts": hosts}},
+    )
+    return resource_of(NAMESPACE, TypedExtensionConfig(name=NAMESPACE, typed_config=config))

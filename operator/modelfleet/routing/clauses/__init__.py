@@ -1,0 +1,1 @@
+"""What each clause of a policy comes to, one file for each."""

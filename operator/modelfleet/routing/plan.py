@@ -1,0 +1,77 @@
+"""The plan of a gateway: what policies come to, before anything of it is said in Envoy's words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelfleet.findings import Key
+from modelfleet.fleet.world import Gateway
+
+Claim = tuple[str, str]
+"""A host, empty for every host that nobody names, and the name of a model on it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BreakerPlan:
+    """When a replica is left alone, and for how long."""
+
+    consecutive: int
+    eject_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """Where a hosted model is, and how it knows who calls."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+    """The path in place of the leading /v1, without a slash at its end."""
+    region: str
+    secret: tuple[Key, str] | None
+    """The Secret and the entry in it that go along as bearer token."""
+    passes_through: bool
+    """Whether the caller's own credentials go along."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """A model as one kind of breaker sees it. Policies that agree on the breaker share the target and its ejections."""
+
+    name: str
+    model: Key
+    alias: str
+    """What its engine calls the model."""
+    breaker: BreakerPlan
+    slow_start_ms: int
+    host: HostPlan | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """What bounds a stream that runs, which its route does and no script."""
+
+    gap_ms: int
+    whole_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPlan:
+    """One policy on one gateway."""
+
+    key: Key
+    claims: tuple[Claim, ...]
+    numbers: Mapping[str, Any]
+    """What the script reads: numbers and names, nothing that runs."""
+    stream: StreamPlan
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPlan:
+    """Everything that one gateway serves, in the order of names."""
+
+    gateway: Gateway
+    policies: tuple[PolicyPlan, ...]
+    targets: tuple[TargetPlan, ...]

@@ -1,0 +1,203 @@
+"""The way in: whose a request is, what is refused, what is sent on, and what a worker remembers."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from lupa import luajit21
+
+from modelfleet.fleet.world import Gateway, World
+from modelfleet.routing.gateways import plan_gateways
+from tests.support.documents import Document, fleet, model, policy
+from tests.support.luahandle import JSON, Handled, Script
+
+TARGET, SCOPE, STREAM = "x-modelfleet-target", "x-modelfleet-scope", "x-modelfleet-stream"
+BODY = b'{"messages": [], "model" : "auto", "seed": 1}'
+SESSION = {"authorization": "Bearer mine", "x-api-key": "mine", "cookie": "mine"}
+RULES = [
+    {"name": "busy", "when": {"headers": {"x-a": "1"}}, "answer": {"body": 'say "later"'}},
+    {"name": "no", "when": {"headers": {"x-a": "2"}}, "answer": {"status": 422, "body": "no"}},
+]
+
+
+def routes(*documents: Document) -> dict[str, Any]:
+    """By scope what the script finds under it."""
+    world = World(gateways={"default": Gateway("default")})
+    (gateway,) = plan_gateways(replace(fleet(*documents), world=world))
+    return {
+        f"{host or '*'}|{name}": {"policy": f"default/{plan.key.name}", "revision": "r1", "plan": plan.numbers}
+        for plan in gateway.policies
+        for host, name in plan.claims
+    }
+
+
+def script(change: str = "", engine: str = "", **spec: Any) -> Script:
+    return Script(routes(policy(change, **spec), model(engine)))
+
+
+def error(handled: Handled) -> tuple[int, str]:
+    assert handled.answer is not None
+    status, kind, body = handled.answer
+    assert kind == "application/json"
+    assert TARGET not in handled.headers
+    return status, json.loads(body)["error"]["code"]
+
+
+def test_a_request_is_sent_to_its_model_with_the_name_that_the_engine_knows() -> None:
+    handled = script().request(BODY, [*JSON, *SESSION.items(), ("x-other", "kept")])
+    assert handled.answer is None
+    assert handled.body == b'{"messages": [], "model" : "m", "seed": 1}'
+    assert handled.headers[TARGET] == "default/m"
+    assert handled.headers["x-other"] == "kept"
+    assert not SESSION.keys() & handled.headers.keys()
+    assert handled.notes["decision"]["rule"] == "default"
+    assert handled.notes["sent"] is True
+
+
+def test_a_body_whose_name_fits_is_not_touched() -> None:
+    handled = script(serves={"models": ["m"]}).request(b'{"model":"m"}')
+    assert handled.body == b'{"model":"m"}'
+    assert "content-length" not in handled.headers
+
+
+def test_credentials_go_along_only_where_the_model_s_host_takes_them() -> None:
+    external = "{engine: null, external: {url: 'https://api.example.com/other/', credentials: {passThrough: true}}}"
+    handled = script(engine=external).request(BODY, [*JSON, *SESSION.items()], path="/v1/chat/completions?x=1")
+    assert SESSION.items() <= handled.headers.items()
+    assert handled.headers[":path"] == "/other/chat/completions?x=1"
+
+
+def test_a_stream_is_marked_and_bounded_as_one() -> None:
+    one, other = (script().request(b'{"model":"auto","stream":%s}' % word) for word in (b"true", b"false"))
+    assert (one.headers[STREAM], one.headers["x-envoy-upstream-rq-per-try-timeout-ms"]) == ("1", "60000")
+    assert STREAM not in other.headers
+    assert other.headers["x-envoy-upstream-rq-timeout-ms"] == "600000"
+
+
+def test_a_caller_s_own_bound_is_taken_and_goes_no_further() -> None:
+    handled = script().request(BODY, [*JSON, ("x-request-timeout", "2s")])
+    assert handled.headers["x-envoy-upstream-rq-timeout-ms"] == "2000"
+    assert "x-request-timeout" not in handled.headers
+
+
+@pytest.mark.parametrize(
+    ("body", "given", "expected"),
+    [
+        (b"", {}, (400, "missing_model")),
+        (b"{}", {}, (400, "missing_model")),
+        (b'{"model":""}', {}, (400, "missing_model")),
+        (b'{"model":null}', {}, (400, "missing_model")),
+        (b'{"model":7}', {}, (400, "invalid_model")),
+        (b'{"model":"auto"', {}, (400, "malformed_json")),
+        (b'["auto"]', {}, (400, "not_an_object")),
+        (b'{"model":"auto","model":"auto"}', {}, (400, "duplicate_key")),
+        (b'{"model":"nobody"}', {}, (404, "model_not_found")),
+        (b'{"model":"Auto"}', {}, (404, "model_not_found")),
+        (b'{"model":"auto|"}', {}, (404, "model_not_found")),
+        (BODY, {"path": "/"}, (404, "unknown_path")),
+        (BODY, {"path": "/v2/chat"}, (404, "unknown_path")),
+        (BODY, {"path": "/v1"}, (404, "unknown_path")),
+        (BODY, {"path": ""}, (404, "unknown_path")),
+        (BODY, {"headers": [("content-type", " Multipart/form-data")]}, (415, "unsupported_media_type")),
+        (BODY, {"headers": [*JSON, ("content-encoding", "br")]}, (415, "unsupported_media_type")),
+        (BODY, {"headers": [*JSON, ("x-request-timeout", "soon")]}, (400, "invalid_timeout")),
+    ],
+)
+def test_what_cannot_be_routed_is_refused_in_words_and_sent_nowhere(
+    body: bytes, given: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    handled = script().request(body, **given)
+    assert error(handled) == expected
+    assert handled.notes["sent"] is False
+    assert handled.notes["decision"]["reason"] == expected[1]
+
+
+@pytest.mark.parametrize("name", [b'\\"', b"\\u0000", b"\\ud800", b"a\\nb", b"\\u2028", b"%s", b"x" * 5000])
+def test_a_name_that_nobody_serves_is_told_in_readable_json_whatever_it_is(name: bytes) -> None:
+    assert error(script().request(b'{"model":"%s"}' % name)) == (404, "model_not_found")
+
+
+def test_a_body_may_be_as_large_as_the_policy_says_and_not_larger() -> None:
+    made, most = script(serves={"models": ["auto"], "maxBodyBytes": 1024}), BODY.ljust(1024)
+    assert made.request(most).answer is None
+    assert error(made.request(most + b" ")) == (413, "body_too_large")
+
+
+def test_a_host_that_a_policy_names_is_a_place_of_its_own() -> None:
+    named = policy(serves={"models": ["auto"], "hosts": ["ai.example.com"]})
+    made = Script(routes(named, model()), hosts=["ai.example.com"])
+    assert made.request(BODY, authority="AI.example.com:8080").headers[SCOPE] == "ai.example.com|auto"
+    other = made.request(BODY, authority="b.example.com")
+    assert (other.headers[SCOPE], error(other)[0]) == ("*|auto", 404)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_list_of_names_is_a_route_s_and_empty_where_there_is_none(method: str) -> None:
+    listed = Script({"*|": {"catalogue": True}}).request(b"", (), path="/v1/models?x", method=method)
+    assert (listed.answer, listed.headers[SCOPE]) == (None, "*|")
+    empty = Script().request(b"", (), path="/v1/models", method=method)
+    assert empty.answer == (200, "application/json", b'{"object":"list","data":[]}\n')
+
+
+def test_whoever_posts_to_the_list_is_routed_as_everywhere() -> None:
+    assert error(script().request(b"", (), path="/v1/models")) == (400, "missing_model")
+
+
+def test_a_canned_answer_takes_the_caller_s_form() -> None:
+    made = script(rules=RULES)
+    handled = made.request(BODY, [*JSON, ("x-a", "1")])
+    assert handled.answer is not None
+    status, kind, body = handled.answer
+    assert (status, kind) == (200, "application/json")
+    assert json.loads(body)["choices"][0]["message"]["content"] == 'say "later"'
+    assert (json.loads(body)["model"], TARGET in handled.headers) == ("auto", False)
+    assert handled.notes["decision"] | {"reason": "answer", "rule": "busy", "rung": 0} == handled.notes["decision"]
+    refused = made.request(BODY, [*JSON, ("x-a", "2")])
+    assert refused.answer is not None
+    assert (refused.answer[0], json.loads(refused.answer[2])["error"]["message"]) == (422, "no")
+
+
+def test_chance_draws_anew_for_each_request() -> None:
+    both = [{"name": "t", "models": [{"name": "m"}, {"name": "n"}]}]
+    made = Script(routes(policy(tiers=both), model(), model(name="n")))
+    found = []
+    for spot in (0.1, 0.9):
+        made.fall(spot)
+        found.append(made.request(BODY).headers[TARGET])
+    assert found == ["default/m", "default/n"]
+
+
+def test_a_plan_is_decoded_once_in_each_revision() -> None:
+    made = script()
+    assert [made.request(BODY).state.decoded for _ in range(3)] == [1, 0, 0]
+    found = made.routes["*|auto"]
+    plan = {**found["plan"], "tiers": [{"name": "new", "models": found["plan"]["tiers"][0]["models"]}]}
+    made.routes["*|auto"] = {**found, "plan": plan}
+    assert made.request(BODY).notes["decision"]["tier"] == "light"
+    made.routes["*|auto"]["revision"] = "r2"
+    handled = made.request(BODY)
+    assert (handled.state.decoded, handled.notes["decision"]["tier"]) == (1, "new")
+    assert handled.notes["decision"]["revision"] == "r2"
+    assert made.request(BODY).state.decoded == 0
+
+
+def test_two_names_of_one_policy_share_its_plan() -> None:
+    made = script(serves={"models": ["auto", "b"]})
+    assert [made.request(body).state.decoded for body in (BODY, b'{"model":"b"}')] == [1, 0]
+
+
+def test_a_worker_does_not_remember_plans_without_end() -> None:
+    made, most = script(), 4096
+    found = made.routes["*|auto"]
+    decoded = []
+    for number in [*range(most), 0, most, 0]:
+        made.routes = {"*|auto": {**found, "policy": f"default/p{number}"}}
+        decoded.append(made.request(BODY).state.decoded)
+    assert decoded == [1] * most + [0, 1, 1]
+
+
+def test_a_route_without_a_plan_sends_nothing_anywhere() -> None:
+    made = Script({"*|auto": {"policy": "default/p", "revision": "r1"}})
+    with pytest.raises(luajit21.LuaError):
+        made.request(BODY)
