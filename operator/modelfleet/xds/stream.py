@@ -1,0 +1,227 @@
+"""The protocol of one delta ADS stream without its I/O: requests and states in, responses and events out.
+
+Additions and changes go in push order, and a phase is sent only when the client has taken the one before it; what is
+gone leaves last, in reverse. Of each type at most one response is on the way, and what changes meanwhile waits for it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from envoy.service.discovery.v3 import discovery_pb2
+from google.protobuf import any_pb2
+
+from modelfleet.envoy.resource import XdsResource
+from modelfleet.findings import Key
+from modelfleet.xds.events import Ack, Refusal, Settled, StreamEvent, StreamStatus
+from modelfleet.xds.needs import affected_owners, needs_of
+from modelfleet.xds.redaction import repeatable
+from modelfleet.xds.references import Reference, reference_of
+from modelfleet.xds.refusals import Refusals
+from modelfleet.xds.state import GatewayResources, gateway_resources
+from modelfleet.xds.subscription import Sent, Subscription
+from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, PHASES, PUSH_ORDER, READERS, SCOPE
+
+Request = Any
+Response = Any
+"""The generated classes have no types: DeltaDiscoveryRequest and DeltaDiscoveryResponse."""
+
+_ROOTS = (CLUSTER, LISTENER, SCOPE)
+"""Asked for without a name, by every client that is to have any."""
+
+
+class AdsStream:
+    """One client. Nothing is sent before there is a state: to be told that there is nothing wipes a client."""
+
+    def __init__(self) -> None:
+        self._state = gateway_resources(())
+        self._has_state = False
+        self._subscriptions: dict[str, Subscription] = {}
+        self._refusals = Refusals()
+        self._former_owners: dict[Reference, frozenset[Key]] = {}
+        self._awaited: set[Reference] = set()
+        self._settled: Settled | None = None
+        self._events: list[StreamEvent] = []
+        self._nonce = 0
+
+    @property
+    def status(self) -> StreamStatus:
+        """Where the stream stands."""
+        return StreamStatus(self._settled, tuple(self._refusals))
+
+    def take_events(self) -> list[StreamEvent]:
+        """What has happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def on_request(self, request: Request) -> list[Response]:
+        """The client said something: an answer to a response, a wish, or both. A type not served gets no answer."""
+        type_url = request.type_url
+        if type_url not in PUSH_ORDER:
+            return []
+        if subscription := self._subscriptions.get(type_url):
+            self._hear_answer(subscription, request)
+            self._change(subscription, request.resource_names_subscribe, request.resource_names_unsubscribe)
+        else:
+            subscription = self._subscriptions[type_url] = Subscription(type_url)
+            names, versions = request.resource_names_subscribe, request.initial_resource_versions
+            subscription.open(tuple(names), dict(versions), self._state.of_type(type_url))
+            self._change(subscription, (), request.resource_names_unsubscribe)
+        self._note_asked(subscription)
+        return self._next_responses()
+
+    def on_resources(self, state: GatewayResources) -> list[Response]:
+        """There is a new state. Those between it and the one that the client is at are skipped."""
+        older, self._state, self._has_state = self._state, state, True
+        for type_url, names in state.changes_since(older).items():
+            self._note_former_owners(type_url, names, older)
+            if subscription := self._subscriptions.get(type_url):
+                subscription.look_at(names)
+        self._refusals.keep_current(state)
+        return self._next_responses()
+
+    def _note_former_owners(self, type_url: str, names: Iterable[str], older: GatewayResources) -> None:
+        for name in names:
+            if name in self._state.of_type(type_url):
+                self._former_owners.pop((type_url, name), None)
+            else:
+                self._former_owners[type_url, name] = older.of_type(type_url)[name].owners
+
+    def _change(self, subscription: Subscription, subscribe: Iterable[str], unsubscribe: Iterable[str]) -> None:
+        type_url = subscription.type_url
+        for name in subscribe:
+            self._refusals.forget(type_url, name)
+            subscription.subscribe(name, self._state.of_type(type_url))
+        for name in unsubscribe:
+            subscription.unsubscribe(name)
+            self._refusals.forget_all(type_url, lambda other: not subscription.covers(other))
+
+    def _note_asked(self, subscription: Subscription) -> None:
+        asked = {it for it in self._awaited if it[0] == subscription.type_url and subscription.covers(it[1])}
+        self._awaited -= asked
+        if subscription.type_url == ENDPOINTS:
+            # A client that connects again has the endpoints, and the cluster that it was just sent waits all the same.
+            for _, name in asked:
+                subscription.send_again(name)
+
+    def _hear_answer(self, subscription: Subscription, request: Request) -> None:
+        """Only the latest nonce counts. An older one answers what no longer matters."""
+        in_flight = subscription.in_flight
+        if in_flight is None or request.response_nonce != in_flight.nonce:
+            return
+        if request.HasField("error_detail"):
+            self._refused(subscription, request.error_detail.message)
+        else:
+            self._taken(subscription)
+
+    def _taken(self, subscription: Subscription) -> None:
+        sent = subscription.taken()
+        for name in sent.removed:
+            self._former_owners.pop((subscription.type_url, name), None)
+        if sent.resources or sent.removed:
+            versions = {name: resource.version for name, resource in sent.resources.items()}
+            self._events.append(Ack(subscription.type_url, versions, tuple(sorted(sent.removed))))
+
+    def _refused(self, subscription: Subscription, message: str) -> None:
+        sent = subscription.refused()
+        self._awaited.difference_update(filter(None, map(reference_of, sent.resources.values())))
+        if len(sent.resources) > 1:
+            return
+        for name, resource in sent.resources.items():
+            refusal = self._refusal(sent, resource.type_url, message)
+            self._events.append(refusal)
+            current = self._state.of_type(resource.type_url).get(name)
+            if current and current.version == resource.version and name not in sent.forgotten:
+                self._refusals.remember(resource, refusal)
+        if not sent.resources and sent.removed:
+            self._events.append(self._refusal(sent, subscription.type_url, message))
+
+    def _refusal(self, sent: Sent, type_url: str, message: str) -> Refusal:
+        versions = {name: resource.version for name, resource in sent.resources.items()}
+        versions |= dict.fromkeys(sorted(sent.removed), "") if not versions else {}
+        owners = frozenset[Key]().union(*(it.owners for it in sent.resources.values()))
+        return Refusal(type_url, versions, repeatable(type_url, sent.resources.values(), message), owners)
+
+    def _next_responses(self) -> list[Response]:
+        if not self._has_state:
+            return []
+        responses: list[Response] = []
+        for step, phases in ((self._addition, PHASES), (self._removal, PHASES[::-1])):
+            for phase in phases:
+                asked = [it for type_url in phase if (it := self._subscriptions.get(type_url))]
+                responses += [response for it in asked if it.in_flight is None and (response := step(it))]
+                if any(it.in_flight for it in asked):
+                    return responses
+        self._settle()
+        return responses
+
+    def _addition(self, subscription: Subscription) -> Response | None:
+        needs = needs_of(subscription, self._state, self._refusals)
+        if not needs.send and not needs.absent and not subscription.owes_answer:
+            return None
+        chosen = subscription.choose(needs.send)
+        for resource in chosen.values():
+            self._expect(resource)
+        response = self._send(subscription, chosen, needs.absent)
+        # What is withheld was told to be absent: it has to be looked at until it is not.
+        subscription.look_at(name for name in needs.absent if name in self._state.of_type(subscription.type_url))
+        return response
+
+    def _expect(self, resource: XdsResource) -> None:
+        """A client that is given a cluster waits for its endpoints, also when it has them and nothing has changed."""
+        reference = self._state.reference_of(resource)
+        if reference is None:
+            return
+        type_url, name = reference
+        subscription = self._subscriptions.get(type_url)
+        if subscription is None or not subscription.covers(name):
+            self._awaited.add(reference)
+        elif resource.type_url == CLUSTER:
+            subscription.send_again(name)
+
+    def _removal(self, subscription: Subscription) -> Response | None:
+        needs = needs_of(subscription, self._state, self._refusals)
+        names = [name for name in needs.remove if self._may_leave((subscription.type_url, name))]
+        return self._send(subscription, {}, names) if names else None
+
+    def _may_leave(self, reference: Reference) -> bool:
+        """Whether nothing that the client still has can lean on it.
+
+        After a refusal the client goes on with what it had, and what that names is not known here. After a reconnect
+        the client may not have asked yet for what stopped to name it.
+        """
+        if reference[0] in READERS:
+            return self._refusals.owners.isdisjoint(self._former_owners.get(reference, ()))
+        asked = (it in self._subscriptions for it in READERS if self._state.of_type(it))
+        return not self._refusals and all(asked)
+
+    def _send(
+        self, subscription: Subscription, resources: Mapping[str, XdsResource], removed: Collection[str]
+    ) -> Response:
+        self._nonce += 1
+        sent = Sent(str(self._nonce), resources, frozenset(removed))
+        subscription.send(sent)
+        response = discovery_pb2.DeltaDiscoveryResponse(
+            type_url=subscription.type_url,
+            nonce=sent.nonce,
+            system_version_info=self._state.version,
+            removed_resources=removed,
+        )
+        for name, resource in resources.items():
+            body = any_pb2.Any(type_url=resource.type_url, value=resource.body)
+            response.resources.add(name=name, version=resource.version, resource=body)
+        return response
+
+    def _settle(self) -> None:
+        """Everything is answered. What the client will ask for because of it must have been asked for too."""
+        if any(self._state.of_type(it) and it not in self._subscriptions for it in _ROOTS):
+            return
+        self._awaited = {it for it in self._awaited if it[1] in self._state.of_type(it[0])}
+        if self._awaited:
+            return
+        subscriptions = self._subscriptions.values()
+        waiting = (affected_owners(it, self._state, self._refusals) for it in subscriptions)
+        affected = self._refusals.owners.union(*waiting)
+        settled = Settled(self._state.version, not self._refusals, affected)
+        if settled != self._settled:
+            self._settled = settled
+            self._events.append(settled)
