@@ -8,7 +8,7 @@ from modelfleet.fleet.world import Gateway
 VERSION = 1
 TYPE = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
 WHOSE = ("policy", "revision", "tenant", "feature", "step", "class")
-WHERE = ("model", "rule", "score", "tier", "rung", "stream", "path", "host")
+WHERE = ("model", "rule", "score", "tier", "target", "rung", "stream", "path", "host")
 
 
 def access_logs(gateway: Gateway) -> list[dict[str, Any]]:
