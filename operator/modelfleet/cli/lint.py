@@ -33,7 +33,7 @@ def command(paths: tuple[str, ...], strict: bool, namespace: str, output: Litera
     from modelfleet.sources.files import STDIN, read_paths
     from modelfleet.sources.review import review_sources
 
-    _check_namespace(namespace)
+    check_label(namespace, "'-n' / '--namespace'")
     # A process may have been started without a standard input, which is nobody's business unless it is to be read.
     stdin = sys.stdin.buffer if STDIN in paths and sys.stdin else None
     review = review_sources(read_paths(paths, stdin), namespace)
@@ -47,16 +47,16 @@ def command(paths: tuple[str, ...], strict: bool, namespace: str, output: Litera
     sys.exit(EXIT_ERRORS if review.count(Severity.ERROR) else 0)
 
 
-def _check_namespace(namespace: str) -> None:
-    """The same rule as for the namespace of an object: else each object would be blamed for the option."""
+def check_label(text: str, option: str) -> None:
+    """The same rule as for the field of an object: else each object would be blamed for the option."""
     from pydantic import TypeAdapter, ValidationError
 
     from modelfleet.api.scalars.names import DnsLabel
 
     try:
-        TypeAdapter(DnsLabel).validate_python(namespace)
+        TypeAdapter(DnsLabel).validate_python(text)
     except ValidationError as error:
         (wrong,) = error.errors(include_url=False)
         is_long = wrong["type"] == "string_too_long"
         message = f"must have at most {wrong['ctx']['max_length']} characters" if is_long else wrong["msg"]
-        raise click.BadParameter(message, param_hint="'-n' / '--namespace'") from None
+        raise click.BadParameter(message, param_hint=option) from None

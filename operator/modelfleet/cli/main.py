@@ -16,7 +16,11 @@ EXIT_UNWRITTEN = 2
 COMMANDS = {
     "completion": "Print the completion script of a shell.",
     "crds": "Print the CustomResourceDefinitions.",
+    "demo": "Show one routed answer, and why it went where it went.",
     "lint": "Check manifests, without a cluster.",
+    "records": "Read decision records: list, sum up, explain one.",
+    "render": "Print what a fleet becomes, without sending it.",
+    "up": "Serve a fleet on this machine, without a cluster.",
 }
 """Each command and its help in a line; its file has its name, and is not imported for the list."""
 

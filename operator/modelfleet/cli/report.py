@@ -46,9 +46,9 @@ def as_json(review: Review) -> str:
     return json.dumps({"summary": totals, "findings": findings, "absent": review.absent}, indent=2) + "\n"
 
 
-def absences(review: Review) -> str:
+def absences(review: Review, command: str = "lint") -> str:
     """What could not be looked at, one path a line."""
-    return "".join(f"modelfleet lint: {printable(sentence)}\n" for sentence in review.absent)
+    return "".join(f"modelfleet {command}: {printable(sentence)}\n" for sentence in review.absent)
 
 
 def summary(review: Review) -> str:
