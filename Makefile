@@ -83,7 +83,7 @@ goldens: $(READY)
 	@PYTHONHASHSEED=4711 $(PHASE) $@ $(PYTEST) -q tests/golden
 
 dataplane: $(READY)
-	@$(PHASE) $@ $(PYTEST) -q tests/dataplane/envoy tests/scenario
+	@$(PHASE) $@ $(SUITE) --dist loadfile tests/dataplane/envoy tests/scenario
 
 # Not a phase: its first build takes minutes and tells how far it is.
 controlplane: $(READY)

@@ -22,9 +22,11 @@ from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.events import Event, Refusal
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import gateway_resources
+from modelfleet.xds.types import LISTENER
 
 US = "modelfleet"
 DEFAULT_LISTEN = "127.0.0.1:8080"
+SETTLE_LOOK_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,21 @@ class _Plane:
     async def start(self, address: str) -> str:
         return await self._server.start(address)
 
+    async def settle(self, gateway: str) -> None:
+        while not self._is_settled(gateway):  # noqa: ASYNC110 - acknowledgements come by way of the cache
+            await asyncio.sleep(SETTLE_LOOK_S)
+        for node in self._cache.nodes(gateway):
+            for refusal in node.status.refusals:
+                if refusal.type_url == LISTENER:
+                    raise Unusable(f"Envoy cannot listen: {refusal.message}")
+
     async def stop(self, grace: float) -> None:
         await self._server.stop(grace)
+
+    def _is_settled(self, gateway: str) -> bool:
+        latest = self._cache.latest(gateway)
+        settled = [node.status.settled for node in self._cache.nodes(gateway)]
+        return bool(latest and settled) and all(it and latest and it.version == latest.version for it in settled)
 
     def _heard(self, _node: str, _gateway: str, event: Event) -> None:
         if isinstance(event, Refusal):
@@ -76,11 +91,13 @@ class _Plane:
 
 def run_up(options: UpOptions, when_ready: Callable[[Ready], Awaitable[None]]) -> None:
     """Serves a fleet from files until a signal comes. Raises Unusable where this machine cannot."""
+    os.umask(0o077)  # records and logs are for this user, whatever folder they are put into
     envoy = find_envoy(options.envoy)
     with claim(options.state) as state, _reserved(options.listen) as port:
         # The console's thread outlives nothing: it writes what children say while they end.
         said = _Voice()
-        view = Nothing() if options.quiet else view_on(sys.stderr, said.say)
+        # A process may have been started without a place for its errors, which is no reason not to serve.
+        view = Nothing() if options.quiet or sys.stderr is None else view_on(sys.stderr, said.say)
         console = Console(view.stream)
         said.console = console
         console.keep("envoy", state.envoy_log, is_envoy_noise)
@@ -94,7 +111,7 @@ def run_up(options: UpOptions, when_ready: Callable[[Ready], Awaitable[None]]) -
             )
             ready = Ready(f"http://{port}/v1", state, run.stop, envoy.version)
             with _logging_to(said), view:
-                asyncio.run(run.serve(console.line, lambda: _announce(ready, when_ready)))
+                asyncio.run(run.serve(_told_by(console), lambda: _announce(ready, when_ready)))
         finally:
             console.close()
 
@@ -102,6 +119,16 @@ def run_up(options: UpOptions, when_ready: Callable[[Ready], Awaitable[None]]) -
 async def _announce(ready: Ready, when_ready: Callable[[Ready], Awaitable[None]]) -> None:
     ready.state.announce(ready.url, {"admin": ready.state.socket("admin")})
     await when_ready(ready)
+
+
+def _told_by(console: Console) -> Callable[[str, str], None]:
+    """The lines of children, but for one that reads as ours does: simulated engines say when they are ready, too."""
+
+    def line(name: str, text: str) -> None:
+        if not text.startswith("ready: http"):
+            console.line(name, text)
+
+    return line
 
 
 class _Voice(logging.Handler):

@@ -17,10 +17,11 @@ from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.placement.fit import check_fit
 from modelfleet.placement.overlap import check_overlap
 from modelfleet.placement.suits import check_suits
-from modelfleet.routing.claims import check_claims, lost_claims
+from modelfleet.routing.claims import check_claims
 from modelfleet.routing.facts import check_facts
 from modelfleet.routing.gateways import plan_gateways
 from modelfleet.routing.isolation import check_isolation
+from modelfleet.routing.looks import check_looks
 from modelfleet.routing.reach import check_reach
 from modelfleet.routing.shadow import check_shadows
 from modelfleet.routing.times import check_times
@@ -35,6 +36,7 @@ ALONE: tuple[Callable[[FleetSnapshot], Iterable[Finding]], ...] = (
     check_reach,
     check_shadows,
     check_facts,
+    check_looks,
     check_times,
     check_isolation,
     check_transport,
@@ -79,10 +81,10 @@ def compile_fleet(snapshot: FleetSnapshot, before: InForce | None = None) -> Fle
     for finding in list(check_readable(replace(snapshot, models=models))):
         models.pop(finding.subject)  # a version can be kept, and a key that is gone cannot
     policies = dict(_settled(snapshot.policies, before.policies, wrong))
-    findings += _settle_claims(policies, before.policies)
-    in_force = InForce(models, dict(sorted(policies.items())))
-    gateways, defects = _render(replace(snapshot, models=models, policies=in_force.policies))
-    return FleetPlan(gateways, in_force, tuple(findings), defects)
+    settled = replace(snapshot, models=models, policies=policies)
+    findings += check_claims(settled)  # among those that serve: who is left out takes no name from anybody
+    gateways, defects = _render(settled)
+    return FleetPlan(gateways, InForce(models, policies), tuple(findings), defects)
 
 
 def _found(snapshot: FleetSnapshot) -> Iterator[Finding]:
@@ -105,20 +107,6 @@ def _settled(now: Mapping[Key, R], before: Mapping[Key, R], wrong: set[Key]) -> 
             yield key, resource
         elif key in before:
             yield key, before[key]
-
-
-def _settle_claims(policies: dict[Key, RoutingPolicy], before: Mapping[Key, RoutingPolicy]) -> list[Finding]:
-    """Takes out what claims another's name, or takes it back to the version that did not."""
-    said: list[Finding] = []
-    while lost := list(lost_claims(policies.values())):
-        said += lost
-        for key in {finding.subject for finding in lost}:
-            earlier = before.get(key)
-            if earlier is None or earlier == policies[key]:
-                del policies[key]
-            else:
-                policies[key] = earlier
-    return said
 
 
 def _render(snapshot: FleetSnapshot) -> tuple[dict[str, tuple[XdsResource, ...]], tuple[Defect, ...]]:

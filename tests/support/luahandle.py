@@ -105,6 +105,7 @@ class Script:
 
     routes: dict[str, Any] = field(default_factory=dict)
     hosts: Sequence[str] = ()
+    max_body_bytes: int = 4 * 1024 * 1024
     lua: Any = field(default_factory=runtime)
 
     def __post_init__(self) -> None:
@@ -140,7 +141,12 @@ class Script:
     def _run(
         self, name: bytes, headers: Sequence[tuple[str, str]], body: bytes, notes: Any = None, typed: Any = None
     ) -> "Handled":
-        given = {"headers": headers, "routes": self.routes, "context": {"hosts": self.hosts}, "typed": typed or {}}
+        given = {
+            "headers": headers,
+            "routes": self.routes,
+            "context": {"hosts": self.hosts, "maxBodyBytes": self.max_body_bytes},
+            "typed": typed or {},
+        }
         table = to_lua(self.lua, given)
         table[b"body"], table[b"now"] = body, 1_700_000_000_500
         handle = self.lua.execute(HANDLE, table)

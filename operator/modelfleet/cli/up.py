@@ -1,5 +1,6 @@
 """`modelfleet up`: a fleet from a folder of YAML, served on this machine."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
 
     Ctrl-C lets requests finish and ends everything. Exit codes: 0 ended, 2 it could not be started.
     """
+    # What comes next takes a moment, and who ends it in that moment has ended it as well.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(0))
     from modelfleet.app import Ready, UpOptions, run_up
     from modelfleet.local import Unusable
     from modelfleet.local.sample import sample_paths

@@ -6,6 +6,7 @@ from typing import Any
 from modelfleet.envoy.names import NAMESPACE, OURS
 
 BAD, OURS_TO_MEND = "invalid_request_error", "api_error"
+ID = "%REQ(x-request-id)%"
 Filter = Mapping[str, Any]
 
 
@@ -21,7 +22,7 @@ def local_replies() -> dict[str, Any]:
             _mapper(_status(408), "request_timeout", BAD, "the request did not arrive in time"),
             _mapper(_flags("UT", "SI"), "timeout", OURS_TO_MEND, "the model did not answer in time", status=504),
             _mapper(_flags("UF"), "connect", OURS_TO_MEND, "the model cannot be reached", retry=True),
-            _mapper(_flags("UC", "UR", "LR", "URX"), "reset", OURS_TO_MEND, "the model broke off", retry=True),
+            _mapper(_flags("UC", "UR", "LR", "URX", "UPE"), "reset", OURS_TO_MEND, "the model broke off", retry=True),
             _mapper(_flags("UO"), "overload", OURS_TO_MEND, "the model has no room for more requests", retry=True),
             _mapper(_flags("UH", "NC"), "no_capacity", OURS_TO_MEND, "no replica of the model is ready", retry=True),
             _mapper(_status(500, "GE"), "gateway_error", OURS_TO_MEND, "the gateway failed"),
@@ -43,7 +44,8 @@ def _mapper(
     return {
         "filter": on,
         **({"status_code": status} if status else {}),
-        "headers_to_add": [_header(name, value) for name, value in headers.items()],
+        # The script has not seen all of these requests, so the reply names them itself.
+        "headers_to_add": [_header(name, value) for name, value in {**headers, "request-id": ID}.items()],
         "body_format_override": {
             "json_format": {"error": {"message": message, "type": kind, "code": reason}},
             "content_type": "application/json",

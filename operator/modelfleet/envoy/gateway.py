@@ -25,7 +25,7 @@ def render_gateway(plan: GatewayPlan, world: World) -> list[XdsResource]:
 def _common(plan: GatewayPlan) -> Iterator[XdsResource]:
     hosts = {host for policy in plan.policies for host, _ in policy.claims if host}
     yield render_listener(plan.gateway)
-    yield render_script(sorted(hosts))
+    yield render_script(plan.gateway, sorted(hosts))
     yield from render_catalogues(plan.policies)
 
 

@@ -26,6 +26,8 @@ PREFIX = "type.googleapis.com/"
 FILTERS = "envoy.extensions.filters"
 FROM_ADS = {"ads": {}, "resource_api_version": "V3"}
 MAX_HEADERS_KB = 64
+MAX_RATIO = 1032
+"""What gzip can pack at best. What comes out is held to the cap in any case."""
 
 
 @cache
@@ -35,7 +37,7 @@ def render_listener(gateway: Gateway) -> XdsResource:
         "name": gateway.name,
         "address": {"socket_address": {"address": gateway.address, "port_value": gateway.port}},
         # The script reads a body before there is a route, so the cap of all is the listener's.
-        "per_connection_buffer_limit_bytes": gateway.max_body_bytes,
+        "per_connection_buffer_limit_bytes": gateway.buffer_bytes,
         "filter_chains": [{"filters": [{"name": "http", "typed_config": _http(gateway)}]}],
     }
     return resource_of(gateway.name, parse(listener, Listener()))
@@ -65,6 +67,9 @@ def _http(gateway: Gateway) -> dict[str, Any]:
         "common_http_protocol_options": {"idle_timeout": "3600s", "headers_with_underscores_action": "ALLOW"},
         "normalize_path": True,
         "merge_slashes": True,
+        # Else a path could step out of what a rule, or the address of a hosted model, holds it to.
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_FORWARD",
+        "http_protocol_options": {"accept_http_10": True},
         "server_header_transformation": "PASS_THROUGH",
     }
 
@@ -82,7 +87,10 @@ def _chain() -> list[dict[str, Any]]:
         "@type": f"{PREFIX}{FILTERS}.http.decompressor.v3.Decompressor",
         "decompressor_library": {
             "name": "gzip",
-            "typed_config": {"@type": f"{PREFIX}envoy.extensions.compression.gzip.decompressor.v3.Gzip"},
+            "typed_config": {
+                "@type": f"{PREFIX}envoy.extensions.compression.gzip.decompressor.v3.Gzip",
+                "max_inflate_ratio": MAX_RATIO,
+            },
         },
         "response_direction_config": {"common_config": {"enabled": {"default_value": False, "runtime_key": "none"}}},
     }

@@ -29,18 +29,21 @@ def render_policy(policy: PolicyPlan, gateway: Gateway) -> Iterator[XdsResource]
     host.routes.append(_route(policy, gateway, policy.stream))
     host.routes.append(_route(policy, gateway, None))
     yield resource_of(name, routes, [policy.key])
+    # A scope that nobody can ask for, as it has no host: by it Envoy has the routes before a name moves to them.
+    yield _scope(f"/{name}", name, [policy.key])
     for wanted, model in policy.claims:
         yield _scope(f"{wanted or ANY_HOST}|{model}", name, [policy.key])
 
 
 def render_catalogues(policies: Iterable[PolicyPlan]) -> Iterator[XdsResource]:
-    """GET /v1/models: for each host the names that are served on it."""
-    names: dict[str, dict[str, Key]] = {}
+    """GET /v1/models: for each host the names that are served on it, those of its own and those of every host."""
+    names: dict[str, dict[str, Key]] = {ANY_HOST: {}}
     for policy in policies:
         for host, model in policy.claims:
             names.setdefault(host or ANY_HOST, {})[model] = policy.key
-    for host, models in sorted(names.items()):
-        name = f"catalogue/{host}"
+    for host, own in sorted(names.items()):
+        models = {**names[ANY_HOST], **own}
+        name = f"/v1/models/{host}"  # no namespace is empty, so no policy has such a name
         yield resource_of(name, _catalogue(name, models), [])
         yield _scope(f"{host}|", name, [])
 
@@ -56,18 +59,18 @@ def _route(policy: PolicyPlan, gateway: Gateway, stream: StreamPlan | None) -> R
     action.auto_host_rewrite.value = True
     if stream:
         action.max_stream_duration.max_stream_duration.CopyFrom(milliseconds(stream.whole_ms))
-        action.retry_policy.per_try_idle_timeout.CopyFrom(milliseconds(stream.gap_ms))
+        action.idle_timeout.CopyFrom(milliseconds(stream.gap_ms))
     route = Route(
         name="stream" if stream else "answer",
         route=action,
         request_headers_to_remove=[SCOPE, TARGET, STREAM],
         response_headers_to_add=[_header(UPSTREAM, ATTEMPT)],
-        response_headers_to_remove=[OURS + name for name in SAID],
+        response_headers_to_remove=[*(OURS + name for name in SAID), SCOPE, TARGET, STREAM],
     )
     route.match.prefix = "/"
     if stream:
         route.match.headers.append(HeaderMatcher(name=STREAM, present_match=True))
-    route.request_body_buffer_limit.value = gateway.max_body_bytes
+    route.request_body_buffer_limit.value = gateway.buffer_bytes
     route.metadata.filter_metadata[NAMESPACE].CopyFrom(struct_of(_metadata(policy)))
     return route
 

@@ -8,6 +8,7 @@ from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from modelfleet.envoy.names import NAMESPACE
 from modelfleet.envoy.resource import XdsResource, resource_of
 from modelfleet.envoy.typed import typed_struct
+from modelfleet.fleet.world import Gateway
 
 FOLDER = files("modelfleet.envoy").joinpath("lua")
 ENTRY = "gateway"
@@ -29,10 +30,9 @@ def bundle() -> str:
     return "".join(parts) + modules()[ENTRY]
 
 
-def render_script(hosts: list[str]) -> XdsResource:
+def render_script(gateway: Gateway, hosts: list[str]) -> XdsResource:
     """The script with the gateway's hosts. It travels apart from the listener, which each change of it would drain."""
-    config = typed_struct(
-        "envoy.extensions.filters.http.lua.v3.Lua",
-        {"default_source_code": {"inline_string": bundle()}, "filter_context": {"hosts": hosts}},
-    )
+    context = {"hosts": hosts, "maxBodyBytes": gateway.max_body_bytes}
+    source = {"default_source_code": {"inline_string": bundle()}, "filter_context": context}
+    config = typed_struct("envoy.extensions.filters.http.lua.v3.Lua", source)
     return resource_of(NAMESPACE, TypedExtensionConfig(name=NAMESPACE, typed_config=config))

@@ -18,6 +18,9 @@ class Endpoint:
     zone: str = ""
 
 
+ROOM_BYTES = 4096
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """One fleet of gateways, as its installer set it up; no policy changes any of it."""
@@ -30,6 +33,11 @@ class Gateway:
     """The file that the decision records go to."""
     roots: str = "/etc/ssl/certs/ca-certificates.crt"
     """The certificate authorities that hosted models are checked by."""
+
+    @property
+    def buffer_bytes(self) -> int:
+        """What it holds of a request: a body of the largest size may still grow where its engine hears another name."""
+        return self.max_body_bytes + ROOM_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class LocalFleet:
             *self.store.kept,
             *(_line(it) for it in self._located),
             *(f"{it.subject}: error: {dotted(it.path)}: {it.message}" for it in others),
-            *(self._verdict(key) for key in sorted({it.subject for it in refusing})),
+            *(self._verdict(key) for key in sorted({it.subject for it in refusing if _keeps_out(it)})),
             *(f"a fault of modelfleet, please report it: {defect}" for defect in self.plan.defects),
         ]
         return list(dict.fromkeys(lines))
@@ -96,6 +96,11 @@ class LocalFleet:
         in_force: Mapping[Key, object] = {**self.plan.in_force.models, **self.plan.in_force.policies}
         stays = key in in_force
         return f"{key}: {'its last good version stays in force' if stays else 'is left out until that is mended'}"
+
+
+def _keeps_out(finding: Finding) -> bool:
+    # Who loses a name to another policy goes on with its others.
+    return finding.reason is not Reason.CONFLICTED
 
 
 def _review(sources: Sequence[Source], namespace: str) -> list[Located]:

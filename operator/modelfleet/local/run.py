@@ -29,7 +29,6 @@ GATEWAY: Final = "default"
 SETTLE_S: Final = 10.0
 """How long the first answer waits for replicas that are on their way up."""
 MAX_RECORDS_BYTES: Final = 64 * 1024 * 1024
-LOOK_S: Final = 2.0
 ROTATE_EVERY_S: Final = 10.0
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MOST_WORKERS: Final = 4
@@ -43,6 +42,9 @@ class ControlPlane(Protocol):
 
     async def start(self, address: str) -> str:
         """Begins to serve."""
+
+    async def settle(self, gateway: str) -> None:
+        """Waits until a gateway has taken what was published last."""
 
     async def stop(self, grace: float) -> None:
         """Ends it."""
@@ -103,6 +105,8 @@ class Run:
         envoy = children.start(self._envoy())
         works = (self._follow(fleet), self._watch(), self._rotate(admin))
         tasks = [asyncio.create_task(work) for work in works]
+        for task in tasks:
+            task.add_done_callback(self._missed)
         try:
             await self._first_answer(fleet, envoy, when_ready)
             await self._stop.wait()
@@ -112,6 +116,10 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _missed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self._say(f"a fault of modelfleet, please report it: {error!r}")
 
     async def _first_answer(self, fleet: LocalFleet, envoy: Child, when_ready: Callable[[], Awaitable[None]]) -> None:
         stopped = asyncio.create_task(self._stop.wait())
@@ -131,9 +139,9 @@ class Run:
             async with asyncio.timeout(SETTLE_S):
                 while not fleet.replicas.is_settled():  # noqa: ASYNC110 - of many children, each with its own event
                     await asyncio.sleep(0.02)
-        # What became ready a moment ago is on its way to Envoy.
-        self._poke.set()
-        await asyncio.sleep(0.1)
+            # What became ready a moment ago is on its way to Envoy, which is no place to send requests to before.
+            fleet.compile()
+            await self._plane.settle(GATEWAY)
 
     async def _follow(self, fleet: LocalFleet) -> None:
         """Compiles again after each poke, whatever it was about."""
@@ -151,15 +159,8 @@ class Run:
                     self._say(line.rstrip())
 
     async def _watch(self) -> None:
-        try:
-            async for _ in changes([Path(path) for path in self._given.paths], self._stop):
-                self._poke.set()
-        except (OSError, RuntimeError) as error:
-            # A system has only so many watches; the files are then looked at instead.
-            self._say(f"the files cannot be watched ({error}), and are read every {LOOK_S:g} s")
-            while not self._stop.is_set():
-                await asyncio.sleep(LOOK_S)
-                self._poke.set()
+        async for _ in changes([Path(path) for path in self._given.paths], self._stop):
+            self._poke.set()
 
     async def _rotate(self, admin: Admin) -> None:
         """Keeps the records from filling the disk: the last so many bytes of them, and those before."""

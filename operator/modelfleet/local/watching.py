@@ -16,20 +16,25 @@ LOOK_AGAIN_S: Final = 5.0
 
 async def changes(paths: Sequence[Path], stop: asyncio.Event) -> AsyncIterator[None]:
     """Yields whenever one of the paths, or something below it, may have changed; ends when stopped."""
-    roots = sorted({_watched(path) for path in paths})
-    watcher = awatch(
-        *roots,
-        watch_filter=lambda _, name: _concerns(Path(name), paths),
-        debounce=LONGEST_MS,
-        step=QUIET_MS,
-        stop_event=stop,
-        rust_timeout=int(LOOK_AGAIN_S * 1000),
-        yield_on_timeout=True,
-        recursive=True,
-        ignore_permission_denied=True,
-    )
-    async for _ in watcher:
-        yield
+    while not stop.is_set():
+        watcher = awatch(
+            *sorted({_watched(path) for path in paths}),
+            watch_filter=lambda _, name: _concerns(Path(name), paths),
+            debounce=LONGEST_MS,
+            step=QUIET_MS,
+            stop_event=stop,
+            rust_timeout=int(LOOK_AGAIN_S * 1000),
+            yield_on_timeout=True,
+            recursive=True,
+            ignore_permission_denied=True,
+        )
+        try:
+            async for _ in watcher:
+                yield
+        except Exception:
+            # It cannot tell of a name that is not UTF-8, for one. Something has changed, and that is all we ask.
+            await asyncio.sleep(LONGEST_MS / 1000)
+            yield
 
 
 def _watched(path: Path) -> Path:

@@ -7,25 +7,29 @@ from modelfleet.findings import Finding, Key, Reason
 from modelfleet.fleet.snapshot import FleetSnapshot
 
 Claim = tuple[str, str, str]
-"""Gateway, host and model name; the host is empty for any host."""
+"""Gateway, host and model name; the host is empty for every host on which nobody claims the name by itself."""
 
 
 def check_claims(snapshot: FleetSnapshot) -> Iterator[Finding]:
     """The names that a policy loses to an older one."""
-    yield from lost_claims(snapshot.policies.values())
-
-
-def lost_claims(policies: Iterable[RoutingPolicy]) -> Iterator[Finding]:
-    """The same among these policies only."""
-    owners: dict[Claim, Key] = {}
-    for policy in sorted(policies, key=_age):
+    owners = owners_of(snapshot.policies.values())
+    for policy in sorted(snapshot.policies.values(), key=_age):
         told = set()
         for index, claim in _claims(policy):
-            owner = owners.setdefault(claim, policy.key)
+            owner = owners[claim]
             # Gateways are many and the conflict is one.
             if owner != policy.key and (index, claim[1], owner) not in told:
                 told.add((index, claim[1], owner))
                 yield _lost(policy, index, claim, owner)
+
+
+def owners_of(policies: Iterable[RoutingPolicy]) -> dict[Claim, Key]:
+    """Who serves each name that is claimed: the oldest of those who claim it, and nobody else loses more than that."""
+    owners: dict[Claim, Key] = {}
+    for policy in sorted(policies, key=_age):
+        for _, claim in _claims(policy):
+            owners.setdefault(claim, policy.key)
+    return owners
 
 
 def _age(policy: RoutingPolicy) -> tuple[bool, str, str, str]:
@@ -43,7 +47,7 @@ def _claims(policy: RoutingPolicy) -> Iterator[tuple[int, Claim]]:
 
 def _lost(policy: RoutingPolicy, index: int, claim: Claim, owner: Key) -> Finding:
     _, host, model = claim
-    where = f"on host {host}" if host else "on every host that nobody names"
+    where = f"on host {host}" if host else "on every host"
     return Finding(
         policy.key,
         ("spec", "serves", "models", index),

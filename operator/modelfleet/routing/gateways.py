@@ -1,10 +1,13 @@
 """Policies become the plans of the gateways that serve them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
+from modelfleet.findings import Key
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.fleet.world import Gateway
+from modelfleet.routing.claims import Claim as OnGateway
+from modelfleet.routing.claims import owners_of
 from modelfleet.routing.clauses.classes import plan_classes
 from modelfleet.routing.clauses.identifiers import plan_identifiers
 from modelfleet.routing.clauses.rules import plan_rules
@@ -21,15 +24,16 @@ def plan_gateways(snapshot: FleetSnapshot) -> Iterator[GatewayPlan]:
 
 def _gateway(gateway: Gateway, snapshot: FleetSnapshot) -> GatewayPlan:
     policies, targets = [], dict[str, TargetPlan]()
+    owners = owners_of(snapshot.policies.values())
     for policy in snapshot.policies.values():
         if gateway.name in policy.spec.serves.gateways:
             own = plan_targets(policy, snapshot)
             targets.update((target.name, target) for target in own.by_model.values())
-            policies.append(_policy(policy, own))
+            policies.append(_policy(policy, own, _claims(policy, gateway.name, owners)))
     return GatewayPlan(gateway, tuple(policies), tuple(targets[name] for name in sorted(targets)))
 
 
-def _policy(policy: RoutingPolicy, targets: Targets) -> PolicyPlan:
+def _policy(policy: RoutingPolicy, targets: Targets, claims: tuple[Claim, ...]) -> PolicyPlan:
     spec = policy.spec
     numbers = {
         **plan_identifiers(spec),
@@ -42,13 +46,15 @@ def _policy(policy: RoutingPolicy, targets: Targets) -> PolicyPlan:
         numbers["maxBodyBytes"] = spec.serves.max_body_bytes
     return PolicyPlan(
         key=policy.key,
-        claims=_claims(policy),
+        claims=claims,
         numbers=numbers,
         stream=plan_stream(spec),
         targets=tuple(sorted(target.name for target in targets.by_model.values())),
     )
 
 
-def _claims(policy: RoutingPolicy) -> tuple[Claim, ...]:
+def _claims(policy: RoutingPolicy, gateway: str, owners: Mapping[OnGateway, Key]) -> tuple[Claim, ...]:
+    """The names that it serves there: those that no older policy has."""
     serves = policy.spec.serves
-    return tuple(sorted((host, model) for host in serves.hosts or ("",) for model in serves.models))
+    claims = ((host, model) for host in serves.hosts or ("",) for model in serves.models)
+    return tuple(sorted(claim for claim in claims if owners[gateway, *claim] == policy.key))

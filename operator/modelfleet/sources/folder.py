@@ -35,17 +35,19 @@ class FolderStore:
     namespace: str = "default"
     _files: dict[str, dict[Key, Held]] = field(default_factory=dict)
     _since: dict[Key, str] = field(default_factory=dict)
+    _unread: set[str] = field(default_factory=set)
     kept: list[str] = field(default_factory=list)
     """Of the last observation: the files that could not be read and still count, each with a reason."""
 
     def observe(self, sources: Sequence[Source], now: str) -> None:
         """Takes in what the files say now. Only a file that is gone, or one that was read to its end, takes back."""
-        self.kept = []
+        self.kept, self._unread = [], set()
         files = {source.name: self._read(source) for source in sources if not source.missing}
         unseen = [source for source in sources if source.missing]
         for name, held in self._files.items():
             if name not in files and held and (reason := _hidden_by(name, unseen)):
                 files[name] = held
+                self._unread.add(name)
                 self.kept.append(f"{name}: {reason}: its last good objects stay")
         self._files = files
         for key in self._keys():
@@ -69,9 +71,10 @@ class FolderStore:
         return {key for held in self._files.values() for key in held}
 
     def _held(self) -> dict[Key, Held]:
-        # Of two files that declare one object the first counts, in the order of their names.
+        # Of two files that declare one object the first counts, in the order of their names; but what a file said that
+        # can no longer be read may have moved to another.
         found: dict[Key, Held] = {}
-        for name in sorted(self._files):
+        for name in sorted(self._files, key=lambda name: (name in self._unread, name)):
             for key, one in self._files[name].items():
                 found.setdefault(key, one)
         return found
@@ -110,6 +113,7 @@ class FolderStore:
             key: replace(one, findings=()) for key, one in before.items() if one.resource or one.entries is not None
         }
         if good:
+            self._unread.add(name)
             self.kept.append(f"{name}: {reason}: its last good objects stay")
         return good
 

@@ -23,6 +23,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "overloaded": "The model is overloaded; the caller may try again shortly.",
         "upstream_credentials": "The model's host refused the gateway's own credentials.",
         # A request that the gateway refused.
+        "unsupported_upgrade": "The caller wanted another protocol than HTTP.",
         "malformed_json": "The body is not JSON.",
         "not_an_object": "The body is JSON, but not an object.",
         "duplicate_key": "A field that the gateway reads is in the body twice.",

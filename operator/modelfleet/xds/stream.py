@@ -19,7 +19,7 @@ from modelfleet.xds.references import Reference, reference_of
 from modelfleet.xds.refusals import Refusals
 from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.subscription import Sent, Subscription
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, PHASES, PUSH_ORDER, READERS, SCOPE
+from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, PHASES, PUSH_ORDER, READERS, ROUTES, SCOPE
 
 Request = Any
 Response = Any
@@ -158,13 +158,29 @@ class AdsStream:
         needs = needs_of(subscription, self._state, self._refusals)
         if not needs.send and not needs.absent and not subscription.owes_answer:
             return None
-        chosen = subscription.choose(needs.send)
+        chosen = subscription.choose(self._movable(subscription, needs.send))
+        if not chosen and not needs.absent and not subscription.owes_answer:
+            return None
         for resource in chosen.values():
             self._expect(resource)
         response = self._send(subscription, chosen, needs.absent)
         # What is withheld was told to be absent: it has to be looked at until it is not.
         subscription.look_at(name for name in needs.absent if name in self._state.of_type(subscription.type_url))
         return response
+
+    def _movable(self, subscription: Subscription, resources: Mapping[str, XdsResource]) -> Mapping[str, XdsResource]:
+        """Without scopes that would move to routes which the client has yet to ask for because of another scope."""
+        routes = self._subscriptions.get(ROUTES)
+        if subscription.type_url != SCOPE or routes is None:
+            return resources
+        moving = {name for name in resources if subscription.has(name)}
+        others = (it for it in self._state.of_type(SCOPE).values() if it.name not in moving) if moving else ()
+        coming = {it[1] for other in others if (it := self._state.reference_of(other)) and not routes.has(it[1])}
+        return {
+            name: it
+            for name, it in resources.items()
+            if name not in moving or (self._state.reference_of(it) or ("", ""))[1] not in coming
+        }
 
     def _expect(self, resource: XdsResource) -> None:
         """A client that is given a cluster waits for its endpoints, also when it has them and nothing has changed."""

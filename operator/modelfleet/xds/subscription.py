@@ -54,6 +54,10 @@ class Subscription:
         """Whether the client wants to hear of the name."""
         return self.wildcard or name in self.names
 
+    def has(self, name: str) -> bool:
+        """Whether the client has it, in whatever version."""
+        return self.held.get(name, ABSENT) != ABSENT
+
     def open(self, subscribed: Collection[str], versions: Mapping[str, str], known: Iterable[str]) -> None:
         """The first request of the type on this stream; one without names asks for all."""
         self.wildcard = not subscribed or WILDCARD in subscribed

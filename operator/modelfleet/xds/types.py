@@ -15,8 +15,11 @@ EXTENSION = _url("envoy.config.core.v3.TypedExtensionConfig")
 ROUTES = _url("envoy.config.route.v3.RouteConfiguration")
 SCOPE = _url("envoy.config.route.v3.ScopedRouteConfiguration")
 
-PHASES = ((CLUSTER, ENDPOINTS, SECRET), (LISTENER, EXTENSION), (ROUTES,), (SCOPE,))
-"""What may be on the wire together. A cluster is acknowledged only when it has its endpoints and its secrets."""
+PHASES = ((CLUSTER, ENDPOINTS, SECRET), (LISTENER,), (ROUTES,), (SCOPE,), (EXTENSION,))
+"""What may be on the wire together. A cluster is acknowledged only when it has its endpoints and its secrets.
+
+The script comes last: it knows the hosts, and asks for scopes that must be there by then. What is gone leaves after it.
+"""
 
 PUSH_ORDER = tuple(chain.from_iterable(PHASES))
 

@@ -41,7 +41,7 @@ def test_a_fleet_becomes_documents_in_the_order_of_type_and_name() -> None:
     assert all(list(one) == ["type", "name", "version", "resource"] for one in shown)
     order = [(one["type"], one["name"]) for one in shown]
     assert order == sorted(order)
-    assert [name for kind, name in order if kind.endswith("ScopedRouteConfiguration")] == ["*|", "*|auto"]
+    assert [name for kind, name in order if kind.endswith("ScopedRouteConfiguration")] == ["*|", "*|auto", "/default/p"]
 
 
 def test_json_says_what_the_yaml_says() -> None:
@@ -121,7 +121,7 @@ def test_what_cannot_be_enforced_is_refused_and_never_ignored() -> None:
     assert result.exit_code == 1
     assert result.stderr.splitlines()[0].startswith("modelfleet render: no policy that can be in force names")
     assert "stdin:6:3: error: spec.affinity: this version checks the clause" in result.stderr
-    assert names(resources, "ScopedRouteConfiguration") == []
+    assert names(resources, "ScopedRouteConfiguration") == ["*|"]
     assert names(resources, "Listener") == ["default"]
 
 
@@ -134,7 +134,7 @@ def test_only_the_named_gateway_is_rendered() -> None:
     mine = policy(serves={"models": ["a"], "gateways": ["mine"]})
     result, resources = rendered(mine, model(), options=("--gateway", "mine"))
     assert (result.exit_code, names(resources, "Listener")) == (0, ["mine"])
-    assert names(resources, "ScopedRouteConfiguration") == ["*|", "*|a"]
+    assert names(resources, "ScopedRouteConfiguration") == ["*|", "*|a", "/default/p"]
     result, resources = rendered(mine, model())
     assert "names the gateway default" in result.stderr
     assert (result.exit_code, names(resources, "Cluster")) == (0, [])

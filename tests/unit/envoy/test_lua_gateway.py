@@ -14,7 +14,7 @@ from tests.support.luahandle import JSON, Handled, Script
 
 TARGET, SCOPE, STREAM = "x-modelfleet-target", "x-modelfleet-scope", "x-modelfleet-stream"
 BODY = b'{"messages": [], "model" : "auto", "seed": 1}'
-SESSION = {"authorization": "Bearer mine", "x-api-key": "mine", "cookie": "mine"}
+SESSION = {"authorization": "Bearer mine", "proxy-authorization": "mine", "x-api-key": "mine", "cookie": "mine"}
 RULES = [
     {"name": "busy", "when": {"headers": {"x-a": "1"}}, "answer": {"body": 'say "later"'}},
     {"name": "no", "when": {"headers": {"x-a": "2"}}, "answer": {"status": 422, "body": "no"}},
@@ -41,7 +41,8 @@ def error(handled: Handled) -> tuple[int, str]:
     status, kind, body = handled.answer
     assert kind == "application/json"
     assert TARGET not in handled.headers
-    return status, json.loads(body)["error"]["code"]
+    # Decoded first: json takes bytes that other clients refuse.
+    return status, json.loads(body.decode())["error"]["code"]
 
 
 def test_a_request_is_sent_to_its_model_with_the_name_that_the_engine_knows() -> None:
@@ -124,12 +125,25 @@ def test_a_body_may_be_as_large_as_the_policy_says_and_not_larger() -> None:
     assert error(made.request(most + b" ")) == (413, "body_too_large")
 
 
-def test_a_host_that_a_policy_names_is_a_place_of_its_own() -> None:
-    named = policy(serves={"models": ["auto"], "hosts": ["ai.example.com"]})
-    made = Script(routes(named, model()), hosts=["ai.example.com"])
+NAMED = policy(serves={"models": ["auto"], "hosts": ["ai.example.com"]})
+
+
+def test_a_policy_that_names_the_host_comes_before_one_that_names_none() -> None:
+    both = {**routes(NAMED, model()), **routes(policy(), model())}
+    made = Script(both, hosts=["ai.example.com"])
     assert made.request(BODY, authority="AI.example.com:8080").headers[SCOPE] == "ai.example.com|auto"
-    other = made.request(BODY, authority="b.example.com")
-    assert (other.headers[SCOPE], error(other)[0]) == ("*|auto", 404)
+    assert made.request(BODY, authority="b.example.com").headers[SCOPE] == "*|auto"
+    assert Script(routes(policy(), model()), hosts=["ai.example.com"]).request(BODY).headers[SCOPE] == "*|auto"
+
+
+def test_a_policy_of_another_host_serves_nobody_here() -> None:
+    made = Script(routes(NAMED, model()), hosts=["ai.example.com"])
+    assert error(made.request(BODY, authority="b.example.com"))[0] == 404
+
+
+def test_a_host_that_the_script_has_not_heard_of_yet_is_found_all_the_same() -> None:
+    made = Script(routes(NAMED, model()))
+    assert made.request(BODY, authority="ai.example.com").headers[SCOPE] == "ai.example.com|auto"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -138,6 +152,21 @@ def test_the_list_of_names_is_a_route_s_and_empty_where_there_is_none(method: st
     assert (listed.answer, listed.headers[SCOPE]) == (None, "*|")
     empty = Script().request(b"", (), path="/v1/models", method=method)
     assert empty.answer == (200, "application/json", b'{"object":"list","data":[]}\n')
+
+
+@pytest.mark.parametrize("path", ["/v1/models/auto", "/v1/models/%61uto?x"])
+def test_a_name_by_itself_is_told_where_it_is_served(path: str) -> None:
+    handled = script().request(b"", (), path=path, method="GET")
+    assert handled.answer is not None
+    status, kind, body = handled.answer
+    assert (status, kind, json.loads(body)["id"]) == (200, "application/json", "auto")
+    assert handled.notes["decision"]["reason"] == "catalogue"
+
+
+@pytest.mark.parametrize("name", ["", "nobody", "auto/", "%", "%0d%0aauto", "%ff", "%c3%a9", "a%7Cb", "x" * 3000])
+def test_a_name_that_nobody_serves_is_not_in_the_list(name: str) -> None:
+    handled = script().request(b"", (), path=f"/v1/models/{name}", method="GET")
+    assert error(handled) == (404, "model_not_found")
 
 
 def test_whoever_posts_to_the_list_is_routed_as_everywhere() -> None:
@@ -195,6 +224,25 @@ def test_a_worker_does_not_remember_plans_without_end() -> None:
         made.routes = {"*|auto": {**found, "policy": f"default/p{number}"}}
         decoded.append(made.request(BODY).state.decoded)
     assert decoded == [1] * most + [0, 1, 1]
+
+
+def test_a_policy_that_is_edited_often_takes_no_other_s_place() -> None:
+    made = script(serves={"models": ["auto"]})
+    found = made.routes["*|auto"]
+    made.routes["*|b"] = {**found, "policy": "default/other"}
+    assert made.request(b'{"model":"b"}').state.decoded == 1
+    for number in range(4200):
+        made.routes["*|auto"] = {**found, "revision": f"r{number}"}
+        assert made.request(BODY).state.decoded == 1
+    assert made.request(b'{"model":"b"}').state.decoded == 0
+
+
+def test_a_name_longer_than_any_is_not_looked_for_and_not_repeated() -> None:
+    most, more = (script().request(b'{"model":"%s"}' % (b"x" * length)) for length in (253, 254))
+    assert error(most) == error(more) == (404, "model_not_found")
+    assert (SCOPE in most.headers, SCOPE in more.headers) == (True, False)
+    assert more.answer is not None
+    assert b"xxx" not in more.answer[2]
 
 
 def test_a_route_without_a_plan_sends_nothing_anywhere() -> None:

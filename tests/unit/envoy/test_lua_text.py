@@ -55,6 +55,22 @@ def test_a_path_ends_at_the_first_question_mark(target: bytes, path: bytes) -> N
     assert text.path(target) == path
 
 
+@pytest.mark.parametrize(
+    ("words", "plain"),
+    [
+        (b"a%2Fb", b"a/b"),
+        (b"%41%7c", b"A|"),
+        (b"%", b"%"),
+        (b"%4", b"%4"),
+        (b"%zz", b"%zz"),
+        (b"%2541", b"%41"),
+        (b"", b""),
+    ],
+)
+def test_what_is_escaped_in_a_path_is_read_once(words: bytes, plain: bytes) -> None:
+    assert text.unescape(words) == plain
+
+
 @given(st.lists(PART, min_size=1, max_size=4).map("".join))
 def test_durations_are_what_they_are_in_a_policy(words: str) -> None:
     assert text.milliseconds(words.encode()) == Duration.parse(words).milliseconds

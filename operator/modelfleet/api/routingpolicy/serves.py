@@ -14,7 +14,7 @@ class Serves(Model):
     )
     hosts: Distinct[DnsName] | None = Field(
         default=None,
-        description="The host names of these requests; left out, any that no other policy names.",
+        description="The host names of these requests; left out, every host; a policy that names the host comes first.",
         min_length=1,
         max_length=32,
     )

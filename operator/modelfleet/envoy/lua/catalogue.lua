@@ -23,8 +23,7 @@ local function list(handle, headers, host, decision)
 end
 
 local function one(handle, headers, host, decision, name)
-  exchange.open_scope(handle, headers, host, name)
-  local plan = #name > 0 and exchange.plan(handle)
+  local plan = #name > 0 and exchange.find_plan(handle, headers, host, decision.host, name)
   if not plan then
     return exchange.refuse(handle, decision, "model_not_found", replies.nobody_serves(name))
   end
@@ -36,7 +35,9 @@ function catalogue.answer(handle, headers, host, decision)
   if decision.path == PATH then
     return list(handle, headers, host, decision)
   end
-  one(handle, headers, host, decision, text.unescape(decision.path:sub(#PATH + 2)))
+  -- No name that is served has bytes beyond ASCII, and an answer of JSON may not repeat them as they come.
+  local name = text.unescape(decision.path:sub(#PATH + 2)):gsub("[\128-\255]", "?")
+  one(handle, headers, host, decision, name)
 end
 
 return catalogue

@@ -1,7 +1,7 @@
 -- What is done with Envoy's handle: notes for the record, answers of our own, the scope of a policy and its plan.
 local replies = require("replies")
 
-local exchange = {}
+local exchange = { ANY_HOST = "*" }
 
 local NAMESPACE = "modelfleet"
 local SCOPE = "x-modelfleet-scope"
@@ -18,7 +18,11 @@ end
 function exchange.reply(handle, decision, status, kind, body)
   exchange.note(handle, "decision", decision)
   exchange.note(handle, "sent", false)
-  handle:respond({ [":status"] = tostring(status), ["content-type"] = kind }, body)
+  local headers = { [":status"] = tostring(status), ["content-type"] = kind }
+  if status == 503 then
+    headers["retry-after"] = "1"
+  end
+  handle:respond(headers, body)
 end
 
 function exchange.refuse(handle, decision, code, message)
@@ -31,8 +35,8 @@ function exchange.open_scope(handle, headers, host, name)
   handle:clearRouteCache()
 end
 
--- The plan of the policy that the open scope leads to, or nil where nobody serves the name.
-function exchange.plan(handle)
+-- The plan of the policy that the open scope leads to, or nil where it leads to none.
+local function plan_here(handle)
   local data = handle:metadata()
   local policy, revision = data:get("policy"), data:get("revision")
   if not policy then
@@ -49,6 +53,18 @@ function exchange.plan(handle)
     plans[policy] = plan
   end
   return plan
+end
+
+-- The plan of the policy that serves the name, or nil where nobody does. An exact host beats every host. A host that
+-- nobody is known to name is tried last and not never: this script may be older than the scopes.
+function exchange.find_plan(handle, headers, host, named, name)
+  exchange.open_scope(handle, headers, host, name)
+  local plan = plan_here(handle)
+  if plan then
+    return plan
+  end
+  exchange.open_scope(handle, headers, host == named and exchange.ANY_HOST or named, name)
+  return plan_here(handle)
 end
 
 return exchange

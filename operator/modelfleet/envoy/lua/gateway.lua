@@ -12,7 +12,7 @@ local text = require("text")
 local PREFIX = "/v1/"
 local TARGET, STREAM, ID = "x-modelfleet-target", "x-modelfleet-stream", "x-request-id"
 local NOTHING = "-"
-local SECRETS = { "authorization", "proxy-authorization", "x-api-key", "cookie" }
+local SECRETS = { "authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie" }
 local LONGEST_NAME, LONGEST_PATH = 253, 1024
 
 -- It lasts as long as this script does, which is made anew with every change of the gateway's hosts.
@@ -24,7 +24,7 @@ local function read_settings(handle)
   for _, host in ipairs(context:get("hosts") or {}) do
     hosts[host] = true
   end
-  return { hosts = hosts }
+  return { hosts = hosts, max_body_bytes = context:get("maxBodyBytes") }
 end
 
 local function all_values(headers)
@@ -87,7 +87,7 @@ local function act(handle, headers, body, facts, plan, request, decision)
   end
   local chosen = decide.decide(plan, request)
   decision.rule, decision.tier = chosen.rule, chosen.tier
-  decision.feature, decision.class, decision.step = request.feature, request.class, request.step
+  decision.feature, decision.class, decision.step = request.feature, request.class, request.step and request.step:sub(1, LONGEST_NAME)
   decision.rung = 0
   if chosen.answer then
     decision.reason = "answer"
@@ -109,18 +109,27 @@ local function request_of(headers, facts, body, path)
   local function fetch(offset, count)
     return body:getBytes(offset, count)
   end
+  -- Each look into the body reads it anew, and rules may ask for one thing often.
+  local found = {}
   facts.kind = function(item)
-    return reader.kind_at(fetch, body:length(), item)
+    if found[item] == nil then
+      found[item] = reader.kind_at(fetch, body:length(), item) or false
+    end
+    return found[item] or nil
   end
   return facts
 end
 
-local function too_large(plan, length)
-  return plan.maxBodyBytes and length > plan.maxBodyBytes
+local function too_large(handle, decision, length, most)
+  local words = string.format("the body has %d bytes, and at most %d are taken here", length, most)
+  exchange.refuse(handle, decision, "body_too_large", words)
 end
 
 local function route(handle, host, path, decision, body)
   local length = body:length()
+  if length > settings.max_body_bytes then
+    return too_large(handle, decision, length, settings.max_body_bytes)
+  end
   local facts, code, message = reader.read(function(offset, count)
     return body:getBytes(offset, count)
   end, length)
@@ -132,19 +141,17 @@ local function route(handle, host, path, decision, body)
     return exchange.refuse(handle, decision, "missing_model", "model is missing: name one that GET /v1/models lists")
   end
   local headers = handle:headers()
-  if #facts.model > LONGEST_NAME then
-    return exchange.refuse(handle, decision, "model_not_found", "no model has so long a name")
+  if #facts.model > LONGEST_NAME or facts.model:find("[^%w._:/@-]") then
+    return exchange.refuse(handle, decision, "model_not_found", "no model has such a name")
   end
   decision.model, decision.stream = facts.model, facts.stream
-  exchange.open_scope(handle, headers, host, facts.model)
-  local plan = exchange.plan(handle)
+  local plan = exchange.find_plan(handle, headers, host, decision.host, facts.model)
   if not plan then
     return exchange.refuse(handle, decision, "model_not_found", replies.nobody_serves(facts.model))
   end
   decision.policy, decision.revision, decision.tenant = plan.policy, plan.revision, "anonymous"
-  if too_large(plan, length) then
-    local words = string.format("the body has %d bytes, and this model takes at most %d", length, plan.maxBodyBytes)
-    return exchange.refuse(handle, decision, "body_too_large", words)
+  if plan.maxBodyBytes and length > plan.maxBodyBytes then
+    return too_large(handle, decision, length, plan.maxBodyBytes)
   end
   act(handle, headers, body, facts, plan, request_of(headers, facts, body, path), decision)
 end
@@ -152,11 +159,13 @@ end
 function envoy_on_request(handle)
   settings = settings or read_settings(handle)
   local headers = handle:headers()
-  local named, path = text.host(headers:get(":authority") or ""), text.path(headers:get(":path"))
-  local host = settings.hosts[named] and named or "*"
-  local decision = { id = headers:get(ID), stream = false, host = named, path = path:sub(1, LONGEST_PATH) }
+  local named, path = text.host(headers:get(":authority") or ""), text.path(headers:get(":path") or "")
+  local host = settings.hosts[named] and named or exchange.ANY_HOST
+  local decision = { id = headers:get(ID), stream = false, host = named:sub(1, LONGEST_NAME), path = path:sub(1, LONGEST_PATH) }
   if path:sub(1, #PREFIX) ~= PREFIX then
     return exchange.refuse(handle, decision, "unknown_path", "nothing is served here: paths begin with " .. PREFIX)
+  elseif headers:get("upgrade") then
+    return exchange.refuse(handle, decision, "unsupported_upgrade", "connections are not upgraded: send a request")
   elseif catalogue.is_asked(headers:get(":method"), path) then
     return catalogue.answer(handle, headers, host, decision)
   end

@@ -16,6 +16,7 @@ local REFUSALS = {
   invalid_timeout = { 400, "invalid_request_error" },
   unknown_path = { 404, "invalid_request_error" },
   model_not_found = { 404, "invalid_request_error" },
+  unsupported_upgrade = { 400, "invalid_request_error" },
   body_too_large = { 413, "invalid_request_error" },
   unsupported_media_type = { 415, "invalid_request_error" },
   upstream_credentials = { 503, "api_error" },

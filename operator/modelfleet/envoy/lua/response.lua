@@ -5,7 +5,9 @@ local response = {}
 
 local NAMESPACE, USAGE = "modelfleet", "modelfleet.usage"
 local UPSTREAM, REASON = "x-modelfleet-upstream", "x-modelfleet-reason"
+local PREFIX, CHAT = "x-modelfleet-", "/v1/chat/completions"
 local NOTHING = "-"
+local TAIL = 1024
 local OVERLOAD = { [429] = true, [503] = true, [529] = true }
 local CREDENTIALS = { [401] = true, [403] = true }
 
@@ -29,15 +31,23 @@ local function soften(handle, status, passes)
   else
     return false
   end
-  local again = handle:headers():get("retry-after") or "1"
-  local changed, kind, body = replies.refusal(code, message)
-  handle:body(true):setBytes(body)
   local headers = handle:headers()
+  local again = headers:get("retry-after") or "1"
+  local changed, kind, body = replies.refusal(code, message)
   headers:replace(":status", tostring(changed))
   headers:replace("content-type", kind)
   headers:remove("content-encoding")
   headers:remove("www-authenticate")
   headers:replace("retry-after", again)
+  -- Ours goes out at once, whatever becomes of theirs, which may be huge, slow, or break off.
+  headers:replace("content-length", tostring(#body))
+  for chunk in handle:bodyChunks() do
+    chunk:setBytes(body)
+    body = ""
+  end
+  if #body > 0 then
+    handle:body(true):setBytes(body) -- an answer of headers alone
+  end
   return true
 end
 
@@ -75,12 +85,24 @@ local function served_of(noted, endpoint, hardware)
   }
 end
 
+-- The usage that stands at the end of an answer as text, for the forms that Envoy's own observer does not know.
+local function usage_in(text)
+  local into, out = text:match('"prompt_tokens"%s*:%s*(%d+)'), text:match('"completion_tokens"%s*:%s*(%d+)')
+  return into and { input_tokens = tonumber(into), output_tokens = tonumber(out or "0") }
+end
+
 -- Numbers from the usage that an engine reports, at the end of its answer and without holding any of it back.
-local function count_tokens(handle)
-  for _ in handle:bodyChunks() do
+local function count_tokens(handle, is_chat)
+  local tail = ""
+  for chunk in handle:bodyChunks() do
+    local length = not is_chat and chunk:length() or 0
+    if length > 0 then
+      local from = math.max(0, length - TAIL)
+      tail = (tail .. chunk:getBytes(from, length - from)):sub(-TAIL)
+    end
   end
   local data = handle:streamInfo():dynamicMetadata() -- what was taken before the answer's end is dead by now
-  local usage = handle:streamInfo():dynamicTypedMetadata(USAGE)
+  local usage = handle:streamInfo():dynamicTypedMetadata(USAGE) or usage_in(tail)
   if not usage then
     return
   end
@@ -88,6 +110,19 @@ local function count_tokens(handle)
     return type(value) == "table" and value.value or value
   end
   data:set(NAMESPACE, "tokens", { ["in"] = number(usage.input_tokens), out = number(usage.output_tokens) })
+end
+
+-- What an upstream says under our prefix is not ours; what the gateway says there is put on afterwards.
+local function disown(headers)
+  local theirs = {}
+  for name in pairs(headers) do
+    if name:sub(1, #PREFIX) == PREFIX and name ~= UPSTREAM then
+      theirs[#theirs + 1] = name
+    end
+  end
+  for _, name in ipairs(theirs) do
+    headers:remove(name)
+  end
 end
 
 -- Notes the attempt and what served, and gives back who served and why it came to this.
@@ -118,7 +153,10 @@ function response.tell(handle)
   local status = tonumber(headers:get(":status") or "")
   local count, served, reason = judge(handle, data, noted, headers, status)
   data:set(NAMESPACE, "reason", reason or NOTHING)
-  put(headers, "request-id", decision.id)
+  if served then
+    disown(headers)
+  end
+  put(headers, "request-id", decision.id or headers:get("x-modelfleet-request-id"))
   put(headers, "policy", decision.policy)
   put(headers, "rule", decision.rule)
   put(headers, "tier", served and served.tier)
@@ -127,7 +165,7 @@ function response.tell(handle)
   put(headers, "attempts", count)
   put(headers, "reason", reason)
   if served and not soften(handle, status, decision.passes) then
-    count_tokens(handle)
+    count_tokens(handle, decision.path == CHAT)
   end
 end
 

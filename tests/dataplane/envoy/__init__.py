@@ -1,0 +1,1 @@
+"""Requests through a real Envoy that our own control plane programs."""

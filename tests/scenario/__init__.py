@@ -1,0 +1,1 @@
+"""`modelfleet up` and `demo` as users meet them: real processes, real files, real signals."""
