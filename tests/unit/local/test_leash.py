@@ -16,6 +16,9 @@ import pytest
 from modelfleet.local import leash
 from tests.unit.local.family import PARENT, Family, eventually, is_alive
 
+PATIENCE_S = 20
+"""For what takes a moment on an idle machine."""
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who descends from whom")
 
 ENDINGS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
@@ -86,7 +89,7 @@ def test_a_signal_to_the_leash_ends_the_group_and_those_who_left_it(kin: Family,
         assert kin.arrives("a", "a-2", "b", "b-2")
         process.send_signal(ending)
         expected = signal.SIGKILL if ending == signal.SIGQUIT else signal.SIGTERM
-        assert process.wait(3) == 128 + expected
+        assert process.wait(PATIENCE_S) == 128 + expected
         assert kin.living() == []
         os.close(write)
 
@@ -95,7 +98,7 @@ def test_the_end_of_the_pipe_ends_the_command_gently(kin: Family) -> None:
     with leashed(f"trap 'echo bye; exit 3' TERM; {kin.note('a')}; sleep 1000 & wait") as (process, write):
         assert kin.arrives("a")
         os.close(write)
-        assert process.wait(3) == 3
+        assert process.wait(PATIENCE_S) == 3
         assert process.stdout is not None
         assert process.stdout.read() == b"bye\n"
 
@@ -106,7 +109,7 @@ def test_the_pipe_may_have_a_high_number(kin: Family) -> None:
     with leashed(f"{kin.note('a')}; exec sleep 1000", number=2000) as (process, write):
         assert kin.arrives("a")
         os.close(write)
-        assert process.wait(3) == 128 + signal.SIGTERM
+        assert process.wait(PATIENCE_S) == 128 + signal.SIGTERM
 
 
 def test_who_does_not_obey_is_killed_after_the_grace_and_not_before(kin: Family) -> None:
@@ -115,7 +118,7 @@ def test_who_does_not_obey_is_killed_after_the_grace_and_not_before(kin: Family)
         assert kin.arrives("a")
         since = time.monotonic()
         os.close(write)
-        assert process.wait(4) == 128 + signal.SIGKILL
+        assert process.wait(PATIENCE_S) == 128 + signal.SIGKILL
         assert 0.5 <= time.monotonic() - since < 2
         assert kin.living() == []
 
@@ -125,7 +128,7 @@ def test_a_worker_has_the_rest_of_the_grace_when_its_master_obeys_first(kin: Fam
     with leashed(f"({worker}) & {kin.note('master')}; sleep 1000") as (process, write):
         assert kin.arrives("master", "worker")
         os.close(write)
-        assert process.wait(4) == 128 + signal.SIGTERM
+        assert process.wait(PATIENCE_S) == 128 + signal.SIGTERM
         assert process.stdout is not None
         assert b"done\n" in process.stdout.read()
 
@@ -137,7 +140,7 @@ def test_a_hurry_cuts_the_grace_short(kin: Family) -> None:
         time.sleep(0.1)
         assert process.poll() is None
         process.send_signal(signal.SIGQUIT)
-        assert process.wait(3) == 128 + signal.SIGKILL
+        assert process.wait(PATIENCE_S) == 128 + signal.SIGKILL
         assert kin.living() == []
 
 
@@ -154,7 +157,7 @@ def test_the_command_dies_with_a_leash_that_is_killed_while_nobody_looks(kin: Fa
 )
 def test_the_status_is_that_of_the_command(line: str, status: int) -> None:
     with leashed(line) as (process, write):
-        assert process.wait(3) == status
+        assert process.wait(PATIENCE_S) == status
         os.close(write)
 
 
@@ -166,14 +169,14 @@ def test_what_a_command_leaves_behind_ends_with_it(kin: Family) -> None:
         write,
     ):
         assert kin.arrives("a", "b")
-        assert process.wait(5) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert kin.living() == []
         os.close(write)
 
 
 def test_a_program_that_cannot_be_run_is_126_and_said(tmp_path: Path) -> None:
     with leashed(command=[str(tmp_path)]) as (process, write):
-        assert process.wait(3) == 126
+        assert process.wait(PATIENCE_S) == 126
         assert process.stdout is not None
         assert process.stdout.read() == f"cannot be started: Permission denied: {tmp_path}\n".encode()
         os.close(write)
@@ -181,7 +184,7 @@ def test_a_program_that_cannot_be_run_is_126_and_said(tmp_path: Path) -> None:
 
 def test_a_program_that_does_not_exist_is_127_and_said() -> None:
     with leashed(command=["no-such-program-x", "y"]) as (process, write):
-        assert process.wait(3) == 127
+        assert process.wait(PATIENCE_S) == 127
         assert process.stdout is not None
         assert process.stdout.read() == b"cannot be started: No such file or directory: no-such-program-x\n"
         os.close(write)
@@ -193,10 +196,15 @@ def test_the_command_has_no_pipe_of_ours_and_ignores_no_signal() -> None:
         process,
         write,
     ):
-        assert process.wait(3) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert process.stdout is not None
         words = process.stdout.read().decode().split()
-        assert words == ["0", "1", "2", "3", "SigIgn:", "0000000000000000", "SigBlk:", "0000000000000000"]
+        assert words[:4] == ["0", "1", "2", "3"]
+        # Signals from 32 on are the C library's own, and may come ignored from whoever started the tests.
+        assert [(name, int(mask, 16) & 0x7FFFFFFF) for name, mask in (words[4:6], words[6:])] == [
+            ("SigIgn:", 0),
+            ("SigBlk:", 0),
+        ]
         os.close(write)
 
 
