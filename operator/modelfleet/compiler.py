@@ -7,7 +7,7 @@ from typing import TypeVar
 from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.resource import Resource
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
-from modelfleet.envoy.check import Defect, without_defective
+from modelfleet.envoy.check import Defect, Seen, without_defective
 from modelfleet.envoy.gateway import render_gateway
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Finding, Key, Reason, Severity
@@ -72,8 +72,13 @@ def check_fleet(snapshot: FleetSnapshot) -> tuple[Finding, ...]:
     return tuple(finding for check in CHECKS for finding in check(snapshot))
 
 
-def compile_fleet(snapshot: FleetSnapshot, before: InForce | None = None) -> FleetPlan:
-    """The plan of a fleet. An object with an error keeps the version that was in force before, where there was one."""
+def compile_fleet(
+    snapshot: FleetSnapshot, before: InForce | None = None, seen: dict[str, Seen] | None = None
+) -> FleetPlan:
+    """The plan of a fleet. An object with an error keeps the version that was in force before, where there was one.
+
+    Who compiles again and again hands in one dict each time: what has been looked into is then not looked into again.
+    """
     before = before or InForce()
     findings = list(_found(snapshot))
     wrong = {finding.subject for finding in findings if _keeps_out(finding)}
@@ -83,7 +88,7 @@ def compile_fleet(snapshot: FleetSnapshot, before: InForce | None = None) -> Fle
     policies = dict(_settled(snapshot.policies, before.policies, wrong))
     settled = replace(snapshot, models=models, policies=policies)
     findings += check_claims(settled)  # among those that serve: who is left out takes no name from anybody
-    gateways, defects = _render(settled)
+    gateways, defects = _render(settled, {} if seen is None else seen)
     return FleetPlan(gateways, InForce(models, policies), tuple(findings), defects)
 
 
@@ -109,11 +114,14 @@ def _settled(now: Mapping[Key, R], before: Mapping[Key, R], wrong: set[Key]) -> 
             yield key, before[key]
 
 
-def _render(snapshot: FleetSnapshot) -> tuple[dict[str, tuple[XdsResource, ...]], tuple[Defect, ...]]:
+def _render(
+    snapshot: FleetSnapshot, seen: dict[str, Seen]
+) -> tuple[dict[str, tuple[XdsResource, ...]], tuple[Defect, ...]]:
     gateways: dict[str, tuple[XdsResource, ...]] = {}
     defects: list[Defect] = []
     for plan in plan_gateways(snapshot):
-        kept, found = without_defective(render_gateway(plan, snapshot.world))
+        facts = seen.setdefault(plan.gateway.name, {})
+        kept, found = without_defective(render_gateway(plan, snapshot.world), seen=facts)
         gateways[plan.gateway.name] = tuple(kept)
         defects += found
     return gateways, tuple(defects)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from modelfleet.compiler import FleetPlan, compile_fleet
+from modelfleet.envoy.check import Seen
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Finding, Key, Reason, Severity, dotted
 from modelfleet.fleet.world import Gateway, World
@@ -46,6 +47,7 @@ class LocalFleet:
     _said: Said = field(default_factory=Said)
     _sources: list[Source] = field(default_factory=list)
     _located: list[Located] = field(default_factory=list)
+    _seen: dict[str, Seen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = FolderStore(self.namespace)
@@ -63,7 +65,7 @@ class LocalFleet:
         """Compiles what is held, settles the replicas, and publishes where anything differs."""
         world = World(gateways={self.gateway.name: self.gateway}, endpoints=self.replicas.endpoints())
         snapshot = self.store.snapshot(world)
-        self.plan = compile_fleet(snapshot, self.plan.in_force if self.plan else None)
+        self.plan = compile_fleet(snapshot, self.plan.in_force if self.plan else None, self._seen)
         self.replicas.settle(self.plan.in_force.models.values(), snapshot.world.secrets)
         if self.publish(self.gateway.name, self.plan.gateways[self.gateway.name]):
             self.revision += 1

@@ -50,9 +50,7 @@ class FolderStore:
                 self._unread.add(name)
                 self.kept.append(f"{name}: {reason}: its last good objects stay")
         self._files = files
-        for key in self._keys():
-            self._since.setdefault(key, now)
-        self._since = {key: since for key, since in self._since.items() if key in self._keys()}
+        self._since = {key: self._since.get(key, now) for key in self._keys()}
 
     def snapshot(self, world: World) -> FleetSnapshot:
         """The fleet as it is held, in a world that gets what its Secrets and ConfigMaps hold."""
