@@ -67,15 +67,20 @@ class _Plane:
         return await self._server.start(address)
 
     async def settle(self, gateway: str) -> None:
-        while not self._is_settled(gateway):  # noqa: ASYNC110 - acknowledgements come by way of the cache
+        while not self._is_settled(gateway):
+            # Who has no listener asks for nothing more, and never has all of it.
+            self._look_for_listener(gateway)
             await asyncio.sleep(SETTLE_LOOK_S)
+        self._look_for_listener(gateway)
+
+    async def stop(self, grace: float) -> None:
+        await self._server.stop(grace)
+
+    def _look_for_listener(self, gateway: str) -> None:
         for node in self._cache.nodes(gateway):
             for refusal in node.status.refusals:
                 if refusal.type_url == LISTENER:
                     raise Unusable(f"Envoy cannot listen: {refusal.message}")
-
-    async def stop(self, grace: float) -> None:
-        await self._server.stop(grace)
 
     def _is_settled(self, gateway: str) -> bool:
         latest = self._cache.latest(gateway)

@@ -10,7 +10,8 @@ from tests.support.luavalues import from_lua, to_lua
 # The calls and no more than the calls that Envoy has; one that is not here fails as it would there.
 HANDLE = """
 local given = ...
-local state = { notes = {}, body = given.body, headers = given.headers, answers = {}, clears = 0, decoded = 0 }
+local state = { notes = {}, body = given.body, headers = given.headers, answers = {} }
+state.clears, state.decoded, state.fetched = 0, 0, 0
 
 local headers = {}
 local function positions(name)
@@ -41,6 +42,7 @@ local buffer = {}
 function buffer:length() return #state.body end
 function buffer:getBytes(offset, count)
   assert(offset >= 0 and count >= 0 and offset + count <= #state.body, "outside the body")
+  state.fetched = state.fetched + count
   return state.body:sub(offset + 1, offset + count)
 end
 function buffer:setBytes(bytes)

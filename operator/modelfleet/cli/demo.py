@@ -72,7 +72,7 @@ async def _show(ready: "Ready", begin: float) -> bool:
             served = f"{record.served.tier} -> {record.served.model}" if record.served else "the rule's own answer"
             _tell(f"  {asked.what:<42} rule {record.rule:<11} {served}")
         answers.append(answer)
-    _tell("\nNow yourself: `modelfleet up`, and edit operator/modelfleet/local/sample.yaml while it serves.")
+    _tell("\nNow yourself: `modelfleet up` serves this fleet, `modelfleet up FOLDER` yours, and follows each edit.")
     return all(answer.is_good for answer in answers)
 
 

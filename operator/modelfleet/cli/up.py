@@ -53,6 +53,8 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
 
     try:
         with sample_paths(paths) as found:
+            if not paths:
+                click.echo(f"modelfleet up: no PATH is given, so the sample fleet serves: {found[0]}", err=True)
             run_up(UpOptions(found, listen, state, envoy, namespace), ready)
     except Unusable as error:
         click.echo(f"modelfleet up: {error}", err=True)

@@ -4,6 +4,7 @@ from envoy.config.core.v3.base_pb2 import Metadata, TransportSocket
 from envoy.extensions.filters.http.credential_injector.v3.credential_injector_pb2 import CredentialInjector
 from envoy.extensions.filters.http.upstream_codec.v3.upstream_codec_pb2 import UpstreamCodec
 from envoy.extensions.http.injected_credentials.generic.v3.generic_pb2 import Generic
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameMatcher
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
@@ -25,7 +26,6 @@ def protocol_of(host: HostPlan) -> tuple[str, AnyMessage]:
     if host.secure:
         options.auto_config.http_protocol_options.SetInParent()
         options.auto_config.http2_protocol_options.SetInParent()
-        options.upstream_http_protocol_options.auto_san_validation = True
     else:
         options.explicit_http_config.http_protocol_options.SetInParent()
     if host.secret:
@@ -45,7 +45,11 @@ def secret_name(key: Key, entry: str) -> str:
 def tls_of(host: HostPlan, gateway: Gateway) -> TransportSocket:
     """TLS that checks who answers: the name, and an authority that the installer trusts."""
     context = UpstreamTlsContext(sni=host.host)
-    context.common_tls_context.validation_context.trusted_ca.filename = gateway.roots
+    validation = context.common_tls_context.validation_context
+    validation.trusted_ca.filename = gateway.roots
+    # Said here, as what Envoy calls automatic goes by the host that the caller named.
+    for kind in (SubjectAltNameMatcher.DNS, SubjectAltNameMatcher.IP_ADDRESS):
+        validation.match_typed_subject_alt_names.add(san_type=kind).matcher.exact = host.host
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=any_of(context))
 
 

@@ -133,8 +133,7 @@ class Run:
         await when_ready()
 
     async def _ready(self, fleet: LocalFleet, envoy: Child) -> None:
-        if await envoy.until(State.RUNNING, State.BACKING_OFF) is not State.RUNNING:
-            raise Unusable(f"Envoy {envoy.reason}: {self._place.state.envoy_log} has its last words")
+        await self._started(envoy)
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 while not fleet.replicas.is_settled():  # noqa: ASYNC110 - of many children, each with its own event
@@ -142,6 +141,20 @@ class Run:
             # What became ready a moment ago is on its way to Envoy, which is no place to send requests to before.
             fleet.compile()
             await self._plane.settle(GATEWAY)
+
+    async def _started(self, envoy: Child) -> None:
+        """Envoy runs and has what it was sent. What it refuses may keep it from ever saying so."""
+        running = asyncio.create_task(envoy.until(State.RUNNING, State.BACKING_OFF))
+        settled = asyncio.create_task(self._plane.settle(GATEWAY))
+        try:
+            await asyncio.wait({running, settled}, return_when=asyncio.FIRST_COMPLETED)
+            if settled.done():
+                settled.result()
+            if await running is not State.RUNNING:
+                raise Unusable(f"Envoy {envoy.reason}: {self._place.state.envoy_log} has its last words")
+        finally:
+            running.cancel()
+            settled.cancel()
 
     async def _follow(self, fleet: LocalFleet) -> None:
         """Compiles again after each poke, whatever it was about."""

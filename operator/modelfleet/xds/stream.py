@@ -175,7 +175,10 @@ class AdsStream:
             return resources
         moving = {name for name in resources if subscription.has(name)}
         others = (it for it in self._state.of_type(SCOPE).values() if it.name not in moving) if moving else ()
-        coming = {it[1] for other in others if (it := self._state.reference_of(other)) and not routes.has(it[1])}
+        blocked = self._refusals.owners_before(SCOPE)
+        # What is refused or withheld brings nothing, and who waited for it would wait for ever.
+        bring = (it for it in others if not self._refusals.has(it) and blocked.isdisjoint(it.owners))
+        coming = {it[1] for other in bring if (it := self._state.reference_of(other)) and not routes.has(it[1])}
         return {
             name: it
             for name, it in resources.items()

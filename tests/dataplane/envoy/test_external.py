@@ -20,6 +20,8 @@ SECRETS = {"keys": {"token": KEY, "other": "x"}}
 CALLERS = {
     "authorization": "Bearer caller-secret",
     "x-api-key": "caller-secret",
+    "api-key": "caller-secret",
+    "x-goog-api-key": "caller-secret",
     "cookie": "session=caller-secret",
     "proxy-authorization": "Basic caller-secret",
 }
@@ -113,7 +115,7 @@ def test_the_callers_own_credentials_go_along_where_they_are_passed_through(
 ) -> None:
     seen = heard(gateway, upstream, "passing", headers=CALLERS)
     assert seen.header("authorization") == "Bearer caller-secret"
-    assert seen.header("x-api-key") == "caller-secret"
+    assert {seen.header(name) for name in ("x-api-key", "api-key", "x-goog-api-key")} == {"caller-secret"}
 
 
 def test_a_hosted_model_hears_its_own_name(gateway: RealGateway, upstream: ScriptedUpstream) -> None:

@@ -142,8 +142,8 @@ def test_what_an_upstream_says_in_our_name_never_reaches_the_caller(
         assert record["attempts"][0]["reason"] in {"ok", "overload", "5xx"}
 
 
-# Nothing steers by it, but a reader may take it for ours.
-def test_no_header_of_our_prefix_is_an_upstreams(gateway: RealGateway, upstreams: dict[str, ScriptedUpstream]) -> None:
-    others = [(f"x-modelfleet-{name}", "evil") for name in OURS if name not in SAID]
+# Nothing steers by them, but a reader may take them for ours. A name that we do not use is nobody's, and passes.
+def test_no_header_that_is_ours_is_an_upstreams(gateway: RealGateway, upstreams: dict[str, ScriptedUpstream]) -> None:
+    others = [(f"x-modelfleet-{name}", "evil") for name in OURS if name not in (*SAID, "anything")]
     upstreams["small"].script = whole(200, b"{}", others)
     said(gateway.ask("auto"))

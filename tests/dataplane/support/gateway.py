@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -40,6 +40,8 @@ class Settings:
     max_body_bytes: int = 4 * 1024 * 1024
     refusals_expected: bool = False
     errors_expected: bool = False
+    roots: Path | None = None
+    """The certificate authorities by which it checks hosted models, instead of those of this machine."""
 
 
 class RealGateway:
@@ -136,6 +138,8 @@ class RealGateway:
     def _world(self, endpoints: Endpoints, secrets: Secrets) -> World:
         host, port = self.address
         gateway = Gateway(NAME, host, port, self.settings.max_body_bytes, str(self.records.path))
+        if self.settings.roots:
+            gateway = replace(gateway, roots=str(self.settings.roots))
         return World(
             gateways={NAME: gateway},
             endpoints={Key("ModelDeployment", "default", name): _replicas(at) for name, at in endpoints.items()},

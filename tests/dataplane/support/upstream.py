@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Coroutine, Iterator
 from types import TracebackType
@@ -23,7 +24,8 @@ class ScriptedUpstream:
     On exit it raises what went wrong on its side: a script that raised, a request that was no HTTP.
     """
 
-    def __init__(self, script: Script | None = None, host: str = HOST) -> None:
+    def __init__(self, script: Script | None = None, host: str = HOST, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.script: Script = json_answer() if script is None else script
         self.book = Book()
         self.gate = asyncio.Event()
@@ -174,7 +176,9 @@ class ScriptedUpstream:
 
     async def _listen(self) -> None:
         listener = _bound(*self.address)
-        self._server = await self._loop.create_server(lambda: Connection(self), sock=listener, backlog=BACKLOG)
+        self._server = await self._loop.create_server(
+            lambda: Connection(self), sock=listener, backlog=BACKLOG, ssl=self._tls
+        )
 
     async def _deafen(self) -> None:
         assert self._server

@@ -96,8 +96,14 @@ def test_a_hosted_model_is_called_by_the_name_of_its_address(made: HostPlan, kin
 def test_who_answers_over_tls_is_checked_by_name_and_authority() -> None:
     context = shown(target(host()))["transport_socket"]["typed_config"]
     assert context["sni"] == "a.example.com"
-    assert context["common_tls_context"]["validation_context"] == {"trusted_ca": {"filename": "/roots.pem"}}
-    assert protocol(host())["upstream_http_protocol_options"] == {"auto_san_validation": True}
+    assert context["common_tls_context"]["validation_context"] == {
+        "trusted_ca": {"filename": "/roots.pem"},
+        "match_typed_subject_alt_names": [
+            {"san_type": kind, "matcher": {"exact": "a.example.com"}} for kind in ("DNS", "IP_ADDRESS")
+        ],
+    }
+    # What is automatic there goes by the host that the caller named.
+    assert "upstream_http_protocol_options" not in protocol(host())
     assert "transport_socket" not in shown(target(host(secure=False)))
 
 

@@ -103,7 +103,10 @@ class StubEnvoy:
             if type_url == ROUTES:
                 missing = clusters_of(it.resource.value) - self.have[CLUSTER].keys()
                 assert not missing, f"routes to clusters that are not there: {missing}"
-            have[it.name] = XdsResource(type_url, it.name, it.version, it.resource.value, frozenset())
+            resource = XdsResource(type_url, it.name, it.version, it.resource.value, frozenset())
+            if type_url == SCOPE and it.name in have:
+                self._check_move(have[it.name], resource)
+            have[it.name] = resource
         for name in removed:
             if type_url == CLUSTER:
                 users = [it.name for it in self.have[ROUTES].values() if name in clusters_of(it.body)]
@@ -112,6 +115,11 @@ class StubEnvoy:
         after = self._references(type_url)
         for target in (ENDPOINTS, ROUTES):
             self._want(target, {it[1] for it in after - before if it[0] == target}, before - after)
+
+    def _check_move(self, before: XdsResource, after: XdsResource) -> None:
+        """A scope that asks for routes by its move has none until they come, and requests are lost meanwhile."""
+        (_, old), (_, new) = reference_of(before) or ("", ""), reference_of(after) or ("", "")
+        assert old == new or new in self.have[ROUTES], f"{after.name} moves to {new}, which is not there yet"
 
     def _references(self, type_url: str) -> set[tuple[str, str]]:
         return {reference for it in self.have[type_url].values() if (reference := reference_of(it))}

@@ -20,6 +20,7 @@ BAD = 3
 VARIANTS = st.sampled_from([0, 0, 1, 1, 2, 2, BAD])
 SHARED = ("m1", "m2", "m3")
 POLICIES = ("p1", "p2", "p3")
+NAMES = ("*|auto", "*|other", "b.example|auto")
 
 
 def model(name: str) -> Key:
@@ -43,6 +44,7 @@ def fleets(draw: st.DrawFn) -> tuple[list[XdsResource], set[str]]:
     models = draw(st.sets(st.sampled_from(SHARED)))
     for name in sorted(models):
         add_cluster(name, model(name))
+    tables = []
     # One policy is always there: a fleet without any says nothing of the kinds that a client may still have.
     for name in ("p0", *sorted(draw(st.sets(st.sampled_from(POLICIES))))):
         add_cluster(name, policy(name))
@@ -51,7 +53,12 @@ def fleets(draw: st.DrawFn) -> tuple[list[XdsResource], set[str]]:
         one, two = draw(VARIANTS), draw(VARIANTS)
         route = draw(st.sampled_from([name, f"{name}-other"]))
         add(routes(route, sorted({name} | targets), one, owners), one)
-        add(scope(name, route, two, owners), two)
+        add(scope(f"/{route}", route, two, owners), two)
+        tables.append((route, owners))
+    # Names move between the policies, from one fleet to the next.
+    for name in sorted(draw(st.sets(st.sampled_from(NAMES)))):
+        (route, owners), variant = draw(st.sampled_from(tables)), draw(VARIANTS)
+        add(scope(name, route, variant, owners), variant)
     add(listener("l"), 0)
     return [it for it, _ in made], {it.version for it, variant in made if variant == BAD}
 

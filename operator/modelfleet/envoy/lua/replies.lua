@@ -20,6 +20,7 @@ local REFUSALS = {
   body_too_large = { 413, "invalid_request_error" },
   unsupported_media_type = { 415, "invalid_request_error" },
   upstream_credentials = { 503, "api_error" },
+  reset = { 503, "api_error" },
   overloaded = { 503, "api_error" },
 }
 

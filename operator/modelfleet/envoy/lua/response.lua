@@ -5,9 +5,10 @@ local response = {}
 
 local NAMESPACE, USAGE = "modelfleet", "modelfleet.usage"
 local UPSTREAM, REASON = "x-modelfleet-upstream", "x-modelfleet-reason"
-local PREFIX, CHAT = "x-modelfleet-", "/v1/chat/completions"
+local CHAT = "/v1/chat/completions"
 local NOTHING = "-"
 local TAIL = 1024
+local FINAL = 200 -- an answer below is a switch of protocols that nobody asked for
 local OVERLOAD = { [429] = true, [503] = true, [529] = true }
 local CREDENTIALS = { [401] = true, [403] = true }
 
@@ -28,6 +29,8 @@ local function soften(handle, status, passes)
     code, message = "overloaded", "the model is overloaded: try again shortly"
   elseif CREDENTIALS[status] and not passes then
     code, message = "upstream_credentials", "the host of the model refused the gateway's own credentials"
+  elseif status < FINAL then
+    code, message = "reset", "the model broke off"
   else
     return false
   end
@@ -112,23 +115,10 @@ local function count_tokens(handle, is_chat)
   data:set(NAMESPACE, "tokens", { ["in"] = number(usage.input_tokens), out = number(usage.output_tokens) })
 end
 
--- What an upstream says under our prefix is not ours; what the gateway says there is put on afterwards.
-local function disown(headers)
-  local theirs = {}
-  for name in pairs(headers) do
-    if name:sub(1, #PREFIX) == PREFIX and name ~= UPSTREAM then
-      theirs[#theirs + 1] = name
-    end
-  end
-  for _, name in ipairs(theirs) do
-    headers:remove(name)
-  end
-end
-
 -- Notes the attempt and what served, and gives back who served and why it came to this.
 local function judge(handle, data, noted, headers, status)
   local count, endpoint, hardware = upstream_of(headers)
-  local own_reason = headers:get(REASON)
+  local own_reason = headers:get(REASON) or status < FINAL and "reset" or nil
   if not noted.sent then
     return 0, nil, noted.decision and noted.decision.reason or own_reason
   elseif count == 0 then
@@ -153,9 +143,6 @@ function response.tell(handle)
   local status = tonumber(headers:get(":status") or "")
   local count, served, reason = judge(handle, data, noted, headers, status)
   data:set(NAMESPACE, "reason", reason or NOTHING)
-  if served then
-    disown(headers)
-  end
   put(headers, "request-id", decision.id or headers:get("x-modelfleet-request-id"))
   put(headers, "policy", decision.policy)
   put(headers, "rule", decision.rule)
@@ -164,7 +151,7 @@ function response.tell(handle)
   put(headers, "rung", decision.rung)
   put(headers, "attempts", count)
   put(headers, "reason", reason)
-  if served and not soften(handle, status, decision.passes) then
+  if (served or status < FINAL) and not soften(handle, status, decision.passes) then
     count_tokens(handle, decision.path == CHAT)
   end
 end
