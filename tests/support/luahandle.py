@@ -60,7 +60,6 @@ end
 
 local info = {}
 function info:dynamicMetadata() return dynamic end
-function info:dynamicTypedMetadata(name) return given.typed[name] end
 
 local handle = { state = state }
 function handle:headers() return headers end
@@ -135,19 +134,14 @@ class Script:
         noted: Mapping[str, Any],
         headers: Sequence[tuple[str, str]],
         body: bytes = b"",
-        usage: Mapping[str, Any] | None = None,
     ) -> "Handled":
-        typed = {"modelfleet.usage": usage} if usage else {}
-        return self._run(b"envoy_on_response", headers, body, notes=noted, typed=typed)
+        return self._run(b"envoy_on_response", headers, body, notes=noted)
 
-    def _run(
-        self, name: bytes, headers: Sequence[tuple[str, str]], body: bytes, notes: Any = None, typed: Any = None
-    ) -> "Handled":
+    def _run(self, name: bytes, headers: Sequence[tuple[str, str]], body: bytes, notes: Any = None) -> "Handled":
         given = {
             "headers": headers,
             "routes": self.routes,
             "context": {"hosts": self.hosts, "maxBodyBytes": self.max_body_bytes},
-            "typed": typed or {},
         }
         table = to_lua(self.lua, given)
         table[b"body"], table[b"now"] = body, 1_700_000_000_500

@@ -13,7 +13,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from xds.type.v3 import typed_struct_pb2 as _struct
 
 from modelfleet.envoy.errors import local_replies
-from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE, USAGE
+from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE
 from modelfleet.envoy.record import access_logs
 from modelfleet.envoy.resource import XdsResource, resource_of
 from modelfleet.envoy.typed import parse
@@ -94,16 +94,9 @@ def _chain() -> list[dict[str, Any]]:
         },
         "response_direction_config": {"common_config": {"enabled": {"default_value": False, "runtime_key": "none"}}},
     }
-    usage = {"token_usage": {"include_unconfigured_routes": True, "metadata_namespace": USAGE}}
     return [
         {"name": "gunzip", "typed_config": gunzip},
         {"name": NAMESPACE, "config_discovery": _discovered()},
-        {
-            "name": "usage",
-            "typed_config": _struct_of(
-                f"{FILTERS}.http.ai_protocol_manager.v3.AiProtocolManager", {"response_handling": usage}
-            ),
-        },
         {
             "name": "router",
             "typed_config": _struct_of(f"{FILTERS}.http.router.v3.Router", {"suppress_envoy_headers": True}),

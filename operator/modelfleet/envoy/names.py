@@ -2,7 +2,6 @@
 
 NAMESPACE = "modelfleet"
 """The script's name in the chain, and so the one under which it finds a route's metadata; its notes have it, too."""
-USAGE = "modelfleet.usage"
 
 SCOPE, TARGET, STREAM = "x-modelfleet-scope", "x-modelfleet-target", "x-modelfleet-stream"
 """Headers by which the script tells Envoy what it decided. They go no further than this gateway."""

@@ -21,8 +21,8 @@ _WAITING: Final = 10_000
 _STYLE: Final = re.compile(r"\x1b\[[0-9;:]*[mK]")
 _COLOURS: Final = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
 _ENVOY_NOISE: Final = re.compile(r"\[[^\]]*\]\[\d+\]\[(?:trace|debug|info)\]")
-_KNOWN_TO_ENVOY: Final = ("marked as work-in-progress", "caught ENVOY_SIGTERM", "closed: 13, upstream_reset_after")
-"""Warnings of what is meant: a filter that is young, an end that was asked for."""
+_KNOWN_TO_ENVOY: Final = ("caught ENVOY_SIGTERM", "closed: 13, upstream_reset_after")
+"""Warnings of an end that was asked for."""
 
 _Line = tuple[str, str]
 

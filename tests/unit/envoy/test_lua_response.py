@@ -122,13 +122,26 @@ def test_a_request_that_the_script_never_saw_says_nothing_it_does_not_know() -> 
     assert said(handled) == {**dict.fromkeys(names, "-"), **values}
 
 
+SPENT = b'"usage": {"prompt_tokens": 3, "total_tokens": 7, "completion_tokens": 4}'
+
+
 @pytest.mark.parametrize(
-    "usage", [{"input_tokens": 3, "output_tokens": 4}, {"input_tokens": {"value": 3}, "output_tokens": 4}]
+    "body",
+    [
+        b'{"choices": [], ' + SPENT + b"}",
+        b'{"choices": ["' + b"x" * 9000 + b'"], ' + SPENT + b', "service_tier": null}',
+        b'data: {"choices": []}\n\ndata: {' + SPENT + b"}\n\ndata: [DONE]\n\n",
+        b'{"content": "\\"prompt_tokens\\": 99, \\"completion_tokens\\": 98", ' + SPENT + b"}",
+    ],
 )
-def test_tokens_are_noted_where_the_engine_tells_them(usage: dict[str, Any]) -> None:
-    assert told(200, UPSTREAM, usage=usage).notes["tokens"] == {"in": 3, "out": 4}
-    assert "tokens" not in told(200, UPSTREAM).notes
+def test_tokens_are_noted_where_the_engine_tells_them(body: bytes) -> None:
+    assert told(200, UPSTREAM, body=body).notes["tokens"] == {"in": 3, "out": 4}
 
 
-def test_a_count_that_the_engine_does_not_tell_is_left_out() -> None:
-    assert told(200, UPSTREAM, usage={"input_tokens": 3}).notes["tokens"] == {"in": 3}
+def test_an_answer_without_usage_notes_no_tokens() -> None:
+    for body in (b"", b"{}", b'{"content": "\\"prompt_tokens\\": 99"}', b"\xff" * 5000):
+        assert "tokens" not in told(200, UPSTREAM, body=body).notes
+
+
+def test_an_embedding_has_no_tokens_out() -> None:
+    assert told(200, UPSTREAM, body=b'{"usage": {"prompt_tokens": 3}}').notes["tokens"] == {"in": 3, "out": 0}

@@ -3,11 +3,10 @@ local replies = require("replies")
 
 local response = {}
 
-local NAMESPACE, USAGE = "modelfleet", "modelfleet.usage"
+local NAMESPACE = "modelfleet"
 local UPSTREAM, REASON = "x-modelfleet-upstream", "x-modelfleet-reason"
-local CHAT = "/v1/chat/completions"
 local NOTHING = "-"
-local TAIL = 1024
+local TAIL = 2048
 local FINAL = 200 -- an answer below is a switch of protocols that nobody asked for
 local OVERLOAD = { [429] = true, [503] = true, [529] = true }
 local CREDENTIALS = { [401] = true, [403] = true }
@@ -88,31 +87,30 @@ local function served_of(noted, endpoint, hardware)
   }
 end
 
--- The usage that stands at the end of an answer as text, for the forms that Envoy's own observer does not know.
-local function usage_in(text)
-  local into, out = text:match('"prompt_tokens"%s*:%s*(%d+)'), text:match('"completion_tokens"%s*:%s*(%d+)')
-  return into and { input_tokens = tonumber(into), output_tokens = tonumber(out or "0") }
+-- The usage that stands near the end of an answer. In the words of a model the quotes around a name are escaped, so only
+-- a field of the answer itself is found.
+local function usage_in(tail)
+  local into, out = tail:match('.*"prompt_tokens"%s*:%s*(%d+)'), tail:match('.*"completion_tokens"%s*:%s*(%d+)')
+  return into and { ["in"] = tonumber(into), out = tonumber(out or "0") }
+end
+
+local function tail_of(buffer)
+  local length = buffer:length()
+  local from = math.max(0, length - TAIL)
+  return length > 0 and buffer:getBytes(from, length - from) or ""
 end
 
 -- Numbers from the usage that an engine reports, at the end of its answer and without holding any of it back.
-local function count_tokens(handle, is_chat)
+local function count_tokens(handle)
   local tail = ""
   for chunk in handle:bodyChunks() do
-    local length = not is_chat and chunk:length() or 0
-    if length > 0 then
-      local from = math.max(0, length - TAIL)
-      tail = (tail .. chunk:getBytes(from, length - from)):sub(-TAIL)
-    end
+    tail = (tail .. tail_of(chunk)):sub(-TAIL)
   end
-  local data = handle:streamInfo():dynamicMetadata() -- what was taken before the answer's end is dead by now
-  local usage = handle:streamInfo():dynamicTypedMetadata(USAGE) or usage_in(tail)
-  if not usage then
-    return
+  local usage = usage_in(tail)
+  if usage then
+    -- What was taken before the answer's end is dead by now.
+    handle:streamInfo():dynamicMetadata():set(NAMESPACE, "tokens", usage)
   end
-  local function number(value)
-    return type(value) == "table" and value.value or value
-  end
-  data:set(NAMESPACE, "tokens", { ["in"] = number(usage.input_tokens), out = number(usage.output_tokens) })
 end
 
 -- Notes the attempt and what served, and gives back who served and why it came to this.
@@ -152,7 +150,7 @@ function response.tell(handle)
   put(headers, "attempts", count)
   put(headers, "reason", reason)
   if (served or status < FINAL) and not soften(handle, status, decision.passes) then
-    count_tokens(handle, decision.path == CHAT)
+    count_tokens(handle)
   end
 end
 
