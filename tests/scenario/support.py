@@ -66,6 +66,12 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "modelfleet", *map(str, words)]
 
 
+def _as_from_a_terminal() -> None:
+    # Who runs the tests in the background, or under nohup, has these ignored, and a child would inherit it.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Up:
     """A `modelfleet up` that runs. As a context it leaves nothing of it, whatever became of it."""
 
@@ -89,6 +95,7 @@ class Up:
             stderr=subprocess.PIPE,
             env={**os.environ, **(env or {}), **self.family.environment},
             start_new_session=True,
+            preexec_fn=_as_from_a_terminal,  # noqa: PLW1509 - it sets signals, and takes no lock
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -194,4 +201,4 @@ def runtime_folders(below: Path) -> list[str]:
     """What is left of the short folders for sockets, of runs whose state was below that path."""
     places = {Path(tempfile.gettempdir()), Path("/tmp")}
     owners = [owner for place in places for owner in place.glob("modelfleet-*/owner")]
-    return sorted(str(owner.parent) for owner in owners if owner.read_text().startswith(str(below)))
+    return sorted(str(owner.parent) for owner in owners if Path(owner.read_text()).is_relative_to(below))

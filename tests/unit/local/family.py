@@ -8,9 +8,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PARENT = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from modelfleet.local.children import Children, Program
+
+# Who runs the tests in the background, or under nohup, has these ignored, and we would have inherited it.
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 async def main() -> None:
     async with Children(lambda name, text: print(name, text, flush=True)) as children:
