@@ -8,6 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from modelfleet.app import Ready
+    from modelfleet.sources.decision import Record
 
 EXIT_UNUSABLE, EXIT_UNANSWERED = 2, 1
 
@@ -69,11 +70,17 @@ async def _show(ready: "Ready", begin: float) -> bool:
             _tell("".join(f"  {line}\n" for line in explain(record)))
             _tell("The same address, other requests:\n")
         else:
-            served = f"{record.served.tier} -> {record.served.model}" if record.served else "the rule's own answer"
-            _tell(f"  {asked.what:<42} rule {record.rule:<11} {served}")
+            _tell(f"  {asked.what:<42} rule {record.rule:<11} {_served(record)}")
         answers.append(answer)
     _tell("\nNow yourself: `modelfleet up` serves this fleet, `modelfleet up FOLDER` yours, and follows each edit.")
     return all(answer.is_good for answer in answers)
+
+
+def _served(record: "Record") -> str:
+    if record.served:
+        return f"{record.served.tier} -> {record.served.model}"
+    tries = len(record.attempts)
+    return f"the ladder's answer, after {tries} tries" if tries else "the rule's own answer"
 
 
 def _tell(text: str) -> None:

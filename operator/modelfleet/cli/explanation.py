@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from modelfleet.findings import printable
-from modelfleet.sources.decision import Attempt, Record
+from modelfleet.sources.decision import Attempt, Record, Skip
 from modelfleet.sources.reasons import flags_in_words, reason_in_words
 
 WIDTH: Final = 80
@@ -14,6 +14,8 @@ LONGEST: Final = 200
 
 _LABEL: Final = 11
 _NO_RULE: Final = "default"
+_MOVES: Final = frozenset({"connect", "reset", "timeout", "overload", "5xx", "no_capacity", "budget"})
+_REFUSED: Final = 400
 _ORDINARY: Final = ("", "via_upstream", "lua_response", "direct_response")
 """Details of Envoy's that say no more than the rest does."""
 
@@ -41,8 +43,10 @@ def _rows(record: Record) -> Iterator[tuple[str, str]]:
         yield "wanted", _wanted(record)
     for number, attempt in enumerate(record.attempts, 1):
         yield f"attempt {number}", _attempt(attempt)
+    for skip in record.skipped:
+        yield "skipped", _skip(skip)
     yield "answered", _answered(record)
-    yield "because", _short(reason_in_words(record.why))
+    yield "because", _because(record)
     yield "status", _status(record)
     if record.details not in _ORDINARY:
         yield "details", _short(record.details)
@@ -93,10 +97,23 @@ def _attempt(attempt: Attempt) -> str:
     return f"{_short(attempt.target) or 'a model without name'}: {came}{reason}{took}"
 
 
+def _skip(skip: Skip) -> str:
+    tier = f"tier {_short(skip.tier)}, " if skip.tier else ""
+    return f"{tier}model {_short(skip.target)}: {_short(reason_in_words(skip.reason))}"
+
+
+def _because(record: Record) -> str:
+    words = _short(reason_in_words(record.why))
+    # The reason is that of the last move, which an answer further down does not tell by itself.
+    return f"it had to move on: {words}" if record.served and record.why in _MOVES else words
+
+
 def _answered(record: Record) -> str:
     served = record.served
     if served is None:
-        return "the gateway itself" if record.status else "nobody"
+        fell = (record.attempts or record.skipped) and record.rung and record.status < _REFUSED
+        how = f", with the answer on rung {record.rung} of the ladder" if fell else ""
+        return f"the gateway itself{how}" if record.status else "nobody"
     tier = f"tier {_short(served.tier)}, " if served.tier else ""
     hardware = f" on {_short(served.hardware)}" if served.hardware else ""
     endpoint = f" at {_short(served.endpoint)}" if served.endpoint else ""

@@ -13,7 +13,6 @@ from envoy.extensions.load_balancing_policies.least_request.v3.least_request_pb2
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from modelfleet.envoy.hosted import metadata_of, protocol_of, tls_of
-from modelfleet.envoy.names import CONNECT_MS
 from modelfleet.envoy.resource import XdsResource, resource_of
 from modelfleet.envoy.sources import ADS
 from modelfleet.envoy.typed import any_of, milliseconds
@@ -31,8 +30,8 @@ def render_cluster(target: TargetPlan, gateway: Gateway, owners: frozenset[Key])
     """The cluster of a target."""
     cluster = Cluster(
         name=target.name,
-        connect_timeout=milliseconds(CONNECT_MS),
-        circuit_breakers=_unlimited(),
+        connect_timeout=milliseconds(target.connect_ms),
+        circuit_breakers=unlimited(),
         outlier_detection=_ejection(target.breaker),
     )
     cluster.common_lb_config.healthy_panic_threshold.value = 0
@@ -56,7 +55,8 @@ def socket_address(host: str, port: int) -> Address:
     return Address(socket_address=SocketAddress(address=host, port_value=port))
 
 
-def _unlimited() -> CircuitBreakers:
+def unlimited() -> CircuitBreakers:
+    """No limit of Envoy's own, which nobody declared."""
     threshold = CircuitBreakers.Thresholds()
     for limit in ("max_connections", "max_pending_requests", "max_requests", "max_retries"):
         getattr(threshold, limit).value = NO_LIMIT

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Value
 from validate import validate_pb2 as pgv
 
 from modelfleet.envoy.walk import Fields, Look, Walk
@@ -31,6 +32,7 @@ _HEADER_NAME = re.compile(r":?[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 _PRINTABLE = re.compile(r"[ -~]*")
 _FILES = ("path", "path_config_source")
 _COMPOSITE = "envoy.extensions.clusters.composite.v3.ClusterConfig"
+_PRIORITY_GROUP = "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
 _AGGREGATE = "envoy.extensions.clusters.aggregate.v3.ClusterConfig"
 
 
@@ -109,6 +111,13 @@ def _clusters_of(descriptor: Descriptor, name: str) -> Look[Need | str]:
     return look
 
 
+_STRUCTS = {
+    _COMPOSITE: ("clusters", "name"),
+    _AGGREGATE: ("clusters",),
+    _PRIORITY_GROUP: ("priority_groups", "clusters", "cluster_name"),
+}
+"""Where messages that are told by their fields' names name clusters: lists, and what to look at in each item."""
+
 _CLUSTER_FIELDS = {
     "envoy.config.core.v3.ApiConfigSource": "cluster_names",
     "envoy.config.core.v3.GrpcService.EnvoyGrpc": "cluster_name",
@@ -144,18 +153,34 @@ def _cluster(message: Any, _: Fields) -> Iterable[Said]:
 
 
 def _composite(message: Any, _: Fields) -> Iterable[Said]:
+    seen = set[str]()
     for index, entry in enumerate(message.clusters):
-        yield f"clusters[{index}]", Need(CLUSTER, entry.name)
+        # Ours names one cluster for every attempt that there may be.
+        if entry.name not in seen:
+            seen.add(entry.name)
+            yield f"clusters[{index}]", Need(CLUSTER, entry.name)
 
 
 def _typed_struct(message: Any, _: Fields) -> Iterable[Said]:
     """Messages that our protos lack, and others that somebody wrote this way."""
     name = message.type_url.rpartition("/")[2]
-    if name in (_COMPOSITE, _AGGREGATE):
-        clusters = message.value.fields.get("clusters")
-        for index, value in enumerate(clusters.list_value.values if clusters else ()):
-            cluster = value.struct_value.fields.get("name") if name == _COMPOSITE else value
-            yield f"clusters[{index}]", Need(CLUSTER, cluster.string_value if cluster else "")
+    named = _STRUCTS.get(name)
+    if named:
+        for path, value in _below(message.value, named):
+            yield path, Need(CLUSTER, value.string_value)
+
+
+def _below(struct: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """What stands in a list of structs, at the path, which names a list with each step but the last."""
+    first, *rest = path
+    entry = struct.fields.get(first)
+    for index, value in enumerate(entry.list_value.values if entry else ()):
+        place = f"{first}[{index}]"
+        if len(rest) > 1:
+            yield from ((f"{place}.{below}", found) for below, found in _below(value.struct_value, tuple(rest)))
+        else:
+            found = value.struct_value.fields.get(rest[0]) if rest else value
+            yield place, found if found is not None else Value()
 
 
 def _rds(message: Any, _: Fields) -> Iterable[Said]:

@@ -8,13 +8,13 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 
-from modelfleet.envoy.contents import EXTENSION, SECRET
+from modelfleet.envoy.contents import SECRET
+from modelfleet.envoy.newer import unknown_of
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.envoy.walk import is_map, known_type
 
 HIDDEN = "(hidden)"
 TYPED_STRUCT = "xds.type.v3.TypedStruct"
-LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 TEXTS = frozenset({"google.protobuf.Duration", "google.protobuf.Timestamp"})
 """Messages that everybody writes as a text."""
 WRAPPERS = frozenset(
@@ -24,7 +24,7 @@ WRAPPERS = frozenset(
 
 
 def display_resources(resources: Iterable[XdsResource], *, script: bool = False) -> list[dict[str, Any]]:
-    """A mapping for each resource, by type and name; with `script` the text of our script, else a word about it."""
+    """A mapping for each resource, by type and name; with `script` the text of our scripts, else a word about them."""
     ordered = sorted(resources, key=lambda resource: (resource.type_url, resource.name))
     return [display_resource(resource, script=script) for resource in ordered]
 
@@ -38,16 +38,28 @@ def display_resource(resource: XdsResource, *, script: bool = False) -> dict[str
     message_class = known_type(resource.type_url)
     assert message_class is not None, f"nothing here knows {kind}"
     shown = _message(message_class.FromString(resource.body))
-    if resource.type_url == EXTENSION and not script:
-        _shorten_script(shown["typed_config"])
+    if not script:
+        _shorten(shown)
     return {**head, "version": resource.version, "resource": shown}
 
 
-def _shorten_script(config: dict[str, Any]) -> None:
-    source = config.get("default_source_code")
-    if config["@type"] == LUA and source:
-        text = source["inline_string"].encode()
-        source["inline_string"] = f"(the script: {len(text)} bytes, sha256:{sha256(text).hexdigest()[:16]})"
+def _shorten(shown: Any) -> None:
+    """What runs inside of Envoy is told by its size and its hash, wherever it stands."""
+    if isinstance(shown, list):
+        for item in shown:
+            _shorten(item)
+    elif isinstance(shown, dict):
+        source = shown.get("default_source_code")
+        if isinstance(source, dict) and "inline_string" in source:
+            source["inline_string"] = _told("script", source["inline_string"].encode())
+        if "inline_bytes" in shown:
+            shown["inline_bytes"] = _told("module", base64.b64decode(shown["inline_bytes"]))
+        for item in shown.values():
+            _shorten(item)
+
+
+def _told(kind: str, content: bytes) -> str:
+    return f"(the {kind}: {len(content)} bytes, sha256:{sha256(content).hexdigest()[:16]})"
 
 
 def _message(message: Any) -> Any:
@@ -61,7 +73,7 @@ def _message(message: Any) -> Any:
     if name in WRAPPERS:
         return message.value
     # In the order of the field numbers, as the protos have them: what names a thing comes first.
-    return {of.name: _field(of, value) for of, value in message.ListFields()}
+    return {of.name: _field(of, value) for of, value in message.ListFields()} | unknown_of(message)
 
 
 def _packed(packed: Any) -> dict[str, Any]:

@@ -38,5 +38,8 @@ def _locality(region: str, zone: str, endpoints: list[Endpoint]) -> LocalityLbEn
 
 
 def _endpoint(endpoint: Endpoint) -> LbEndpoint:
+    # What the engine hears as host. Envoy writes it once there is a connection, and so tells the script of it.
+    host = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
     address = socket_address(endpoint.address, endpoint.port)
-    return LbEndpoint(endpoint=EndpointMessage(address=address), metadata=metadata_of(endpoint.hardware))
+    message = EndpointMessage(address=address, hostname=f"{host}:{endpoint.port}")
+    return LbEndpoint(endpoint=message, metadata=metadata_of(endpoint.hardware))

@@ -20,7 +20,14 @@ def local_replies() -> dict[str, Any]:
             _mapper(_status(413), "body_too_large", BAD, "the body is larger than this gateway takes"),
             _mapper(_status(431), "headers_too_large", BAD, "the headers are larger than this gateway takes"),
             _mapper(_status(408), "request_timeout", BAD, "the request did not arrive in time"),
-            _mapper(_flags("UT", "SI"), "timeout", OURS_TO_MEND, "the model did not answer in time", status=504),
+            # The clock's own bound has no flag; a reply of ours with this status is never anything else.
+            _mapper(
+                _either(_flags("UT", "SI"), _status(504)),
+                "timeout",
+                OURS_TO_MEND,
+                "the model did not answer in time",
+                status=504,
+            ),
             _mapper(_flags("UF"), "connect", OURS_TO_MEND, "the model cannot be reached", retry=True),
             _mapper(_flags("UC", "UR", "LR", "URX", "UPE"), "reset", OURS_TO_MEND, "the model broke off", retry=True),
             _mapper(_flags("UO"), "overload", OURS_TO_MEND, "the model has no room for more requests", retry=True),
@@ -32,7 +39,7 @@ def local_replies() -> dict[str, Any]:
 
 
 def _said_by_script() -> Filter:
-    matcher = {"filter": NAMESPACE, "path": [{"key": "sent"}], "value": {"bool_match": False}}
+    matcher = {"filter": NAMESPACE, "path": [{"key": "said"}], "value": {"bool_match": True}}
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
 
 
@@ -56,6 +63,10 @@ def _mapper(
 def _header(name: str, value: str) -> dict[str, Any]:
     key = name if name == "retry-after" else OURS + name
     return {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def _either(*filters: Filter) -> Filter:
+    return {"or_filter": {"filters": list(filters)}}
 
 
 def _flags(*flags: str) -> Filter:

@@ -9,6 +9,7 @@ from modelfleet.envoy.resource import XdsResource
 from modelfleet.envoy.routes import render_catalogues, render_policy
 from modelfleet.envoy.script import render_script
 from modelfleet.envoy.secrets import render_secret
+from modelfleet.envoy.ways import render_gate, render_way
 from modelfleet.findings import Key
 from modelfleet.fleet.world import World
 from modelfleet.routing.plan import GatewayPlan, TargetPlan
@@ -25,6 +26,7 @@ def render_gateway(plan: GatewayPlan, world: World) -> list[XdsResource]:
 def _common(plan: GatewayPlan) -> Iterator[XdsResource]:
     hosts = {host for policy in plan.policies for host, _ in policy.claims if host}
     yield render_listener(plan.gateway)
+    yield render_gate()
     yield render_script(plan.gateway, sorted(hosts))
     yield from render_catalogues(plan.policies)
 
@@ -33,7 +35,9 @@ def _targets(plan: GatewayPlan, world: World) -> Iterator[XdsResource]:
     users = _users(plan)
     own, secrets = set[Key](), set[tuple[Key, str]]()
     for target in plan.targets:
-        yield render_cluster(target, plan.gateway, users[target.name] | {target.model})
+        owners = users[target.name] | {target.model}
+        yield render_cluster(target, plan.gateway, owners)
+        yield render_way(target, owners)
         if target.host is None and target.model not in own:
             own.add(target.model)
             yield render_endpoints(target.model, world.endpoints.get(target.model, ()))

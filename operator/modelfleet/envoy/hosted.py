@@ -1,39 +1,43 @@
 """What a hosted model's cluster has beside an address: TLS, the protocol, and the key that goes along."""
 
+from typing import Any
+
 from envoy.config.core.v3.base_pb2 import Metadata, TransportSocket
-from envoy.extensions.filters.http.credential_injector.v3.credential_injector_pb2 import CredentialInjector
-from envoy.extensions.filters.http.upstream_codec.v3.upstream_codec_pb2 import UpstreamCodec
-from envoy.extensions.http.injected_credentials.generic.v3.generic_pb2 import Generic
+from envoy.extensions.filters.http.credential_injector.v3 import credential_injector_pb2 as _injector
+from envoy.extensions.http.injected_credentials.generic.v3 import generic_pb2 as _generic
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameMatcher
-from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from modelfleet.envoy.names import NAMESPACE
-from modelfleet.envoy.sources import ADS
-from modelfleet.envoy.typed import any_of, struct_of
+from modelfleet.envoy.typed import PREFIX, any_of, parse, struct_of
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway
 from modelfleet.routing.plan import HostPlan
+
+# Imported for their descriptors: a message inside of a message is found by its name.
+_NAMED = (_generic, _injector)
 
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def protocol_of(host: HostPlan) -> tuple[str, AnyMessage]:
-    """How the host is spoken to, and what is done to each request on its way there."""
+    """How the host is spoken to."""
     options = HttpProtocolOptions()
     if host.secure:
         options.auto_config.http_protocol_options.SetInParent()
         options.auto_config.http2_protocol_options.SetInParent()
     else:
         options.explicit_http_config.http_protocol_options.SetInParent()
-    if host.secret:
-        key, entry = host.secret
-        injector = options.http_filters.add(name="credentials")
-        injector.typed_config.CopyFrom(any_of(_injector(secret_name(key, entry))))
-        codec = options.http_filters.add(name="codec")
-        codec.typed_config.CopyFrom(any_of(UpstreamCodec()))
+    return PROTOCOL, any_of(options)
+
+
+def options_of(filters: list[dict[str, Any]]) -> tuple[str, AnyMessage]:
+    """Filters that the requests of one cluster pass."""
+    options = HttpProtocolOptions()
+    options.explicit_http_config.http_protocol_options.SetInParent()
+    parse({"http_filters": filters}, options)
     return PROTOCOL, any_of(options)
 
 
@@ -60,9 +64,17 @@ def metadata_of(hardware: str) -> Metadata:
     return metadata
 
 
-def _injector(name: str) -> CredentialInjector:
-    credential = Generic(credential=SdsSecretConfig(name=name, sds_config=ADS))
-    injector = CredentialInjector(overwrite=True)
-    injector.credential.name = "envoy.http.injected_credentials.generic"
-    injector.credential.typed_config.CopyFrom(any_of(credential))
-    return injector
+def injector_of(secret: tuple[Key, str]) -> dict[str, Any]:
+    """What puts the host's own key on each request."""
+    key, entry = secret
+    source = {"ads": {}, "resource_api_version": "V3"}
+    credential = {
+        "@type": f"{PREFIX}envoy.extensions.http.injected_credentials.generic.v3.Generic",
+        "credential": {"name": secret_name(key, entry), "sds_config": source},
+    }
+    injector = {
+        "@type": f"{PREFIX}envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+        "overwrite": True,
+        "credential": {"name": "envoy.http.injected_credentials.generic", "typed_config": credential},
+    }
+    return {"name": "credentials", "typed_config": injector}

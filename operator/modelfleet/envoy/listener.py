@@ -12,6 +12,7 @@ from envoy.extensions.filters.http.router.v3 import router_pb2 as _router
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as _manager
 from xds.type.v3 import typed_struct_pb2 as _struct
 
+from modelfleet.envoy.attempt import attempt_filters
 from modelfleet.envoy.errors import local_replies
 from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE
 from modelfleet.envoy.record import access_logs
@@ -99,7 +100,11 @@ def _chain() -> list[dict[str, Any]]:
         {"name": NAMESPACE, "config_discovery": _discovered()},
         {
             "name": "router",
-            "typed_config": _struct_of(f"{FILTERS}.http.router.v3.Router", {"suppress_envoy_headers": True}),
+            "typed_config": {
+                "@type": f"{PREFIX}{FILTERS}.http.router.v3.Router",
+                "suppress_envoy_headers": True,
+                "upstream_http_filters": attempt_filters(),
+            },
         },
     ]
 

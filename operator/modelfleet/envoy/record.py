@@ -43,6 +43,7 @@ def record_format(gateway: str, attempts: object) -> dict[str, Any]:
         **{field: _noted("decision", field) for field in (*WHOSE, *WHERE)},
         "served": _noted("served"),
         "attempts": attempts,
+        "skipped": _noted("skipped"),
         "reason": _noted("reason"),
         "status": "%RESPONSE_CODE%",
         "flags": "%RESPONSE_FLAGS%",

@@ -2,21 +2,46 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from hashlib import blake2b
 
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, Route, RouteAction, VirtualHost
+from envoy.config.route.v3.route_components_pb2 import (
+    HeaderMatcher,
+    RetryPolicy,
+    Route,
+    RouteAction,
+    VirtualHost,
+)
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.config.route.v3.scoped_route_pb2 import ScopedRouteConfiguration
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
+from google.protobuf.wrappers_pb2 import UInt32Value
 
-from modelfleet.envoy.names import ANY_HOST, NAMESPACE, OURS, SAID, SCOPE, STREAM, TARGET, UPSTREAM
+from modelfleet.envoy.names import (
+    AGAIN,
+    ANY_HOST,
+    GATE,
+    MOST_ATTEMPTS,
+    NAMESPACE,
+    SCOPE,
+    STREAM,
+    UPSTREAM,
+    WAY,
+)
+from modelfleet.envoy.newer import refresh_on_retry
 from modelfleet.envoy.resource import XdsResource, resource_of
-from modelfleet.envoy.typed import milliseconds, struct_of
+from modelfleet.envoy.typed import any_of, milliseconds, struct_of, typed_struct
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway
-from modelfleet.routing.plan import PolicyPlan, StreamPlan
+from modelfleet.routing.plan import PolicyPlan
 
-ATTEMPT = "%UPSTREAM_REQUEST_ATTEMPT_COUNT% %UPSTREAM_HOST% %UPSTREAM_METADATA(modelfleet:hardware)%"
+ATTEMPT = "%UPSTREAM_HOST% %UPSTREAM_METADATA(modelfleet:hardware)%"
+PRIORITY_GROUP = "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
+LONGEST_HELD = 33 << 20
+"""Bytes of an answer that waits in the gateway until it is whole; the script knows the same number, less some room."""
+OTHER_REPLICAS = 16
+"""How often a repeat looks for a replica that was not asked yet, before it takes one that was."""
 CREATED = 1_700_000_000
 """Clients expect a time; that of a name that may stand for many models is nobody's, so it is one for all."""
 
@@ -25,9 +50,9 @@ def render_policy(policy: PolicyPlan, gateway: Gateway) -> Iterator[XdsResource]
     """The routes of a policy and the scopes that lead to them."""
     name = f"{policy.key.namespace}/{policy.key.name}"
     routes = RouteConfiguration(name=name)
-    host = routes.virtual_hosts.add(name=name, domains=["*"])
-    host.routes.append(_route(policy, gateway, policy.stream))
-    host.routes.append(_route(policy, gateway, None))
+    host = routes.virtual_hosts.add(name=name, domains=["*"], retry_policy=_retries())
+    host.routes.append(_route(policy, gateway, stream=True))
+    host.routes.append(_route(policy, gateway, stream=False))
     yield resource_of(name, routes, [policy.key])
     # A scope that nobody can ask for, as it has no host: by it Envoy has the routes before a name moves to them.
     yield _scope(f"/{name}", name, [policy.key])
@@ -54,25 +79,51 @@ def _scope(key: str, routes: str, owners: Iterable[Key]) -> XdsResource:
     return resource_of(key, scope, owners)
 
 
-def _route(policy: PolicyPlan, gateway: Gateway, stream: StreamPlan | None) -> Route:
-    action = RouteAction(cluster_header=TARGET, timeout=milliseconds(0))
-    action.auto_host_rewrite.value = True
-    if stream:
-        action.max_stream_duration.max_stream_duration.CopyFrom(milliseconds(stream.whole_ms))
-        action.idle_timeout.CopyFrom(milliseconds(stream.gap_ms))
+def _route(policy: PolicyPlan, gateway: Gateway, *, stream: bool) -> Route:
     route = Route(
         name="stream" if stream else "answer",
-        route=action,
-        request_headers_to_remove=[SCOPE, TARGET, STREAM],
+        route=_action(policy, stream=stream),
+        request_headers_to_remove=[SCOPE, STREAM],
         response_headers_to_add=[_header(UPSTREAM, ATTEMPT)],
-        response_headers_to_remove=[*(OURS + name for name in SAID), SCOPE, TARGET, STREAM],
     )
     route.match.prefix = "/"
     if stream:
         route.match.headers.append(HeaderMatcher(name=STREAM, present_match=True))
-    route.request_body_buffer_limit.value = gateway.buffer_bytes
+    route.request_body_buffer_limit.value = max(gateway.buffer_bytes, LONGEST_HELD)
     route.metadata.filter_metadata[NAMESPACE].CopyFrom(struct_of(_metadata(policy)))
     return route
+
+
+def _action(policy: PolicyPlan, *, stream: bool) -> RouteAction:
+    action = RouteAction(timeout=milliseconds(0))
+    action.auto_host_rewrite.value = True
+    # Where a try goes stands in the request's own notes; without any it ends at the gate.
+    groups = [{"name": GATE, "clusters": [{"cluster_name": GATE, "weight": 1}]}]
+    way = {"override_metadata_namespace": WAY, "priority_groups": groups}
+    extension = action.inline_cluster_specifier_plugin.extension
+    extension.name = "way"
+    extension.typed_config.CopyFrom(typed_struct(PRIORITY_GROUP, way))
+    if stream:
+        action.max_stream_duration.max_stream_duration.CopyFrom(milliseconds(policy.stream_ms))
+    return action
+
+
+@cache
+def _retries() -> RetryPolicy:
+    """Every try that fails is followed by the gate, where the script decides whether there is another."""
+    policy = RetryPolicy(
+        retry_on="reset,connect-failure,retriable-headers",
+        num_retries=UInt32Value(value=MOST_ATTEMPTS),
+        retriable_headers=[HeaderMatcher(name=AGAIN, present_match=True)],
+        host_selection_retry_max_attempts=OTHER_REPLICAS,
+    )
+    # A fall is to another model, which has nothing to recover from; the least that Envoy takes is a millisecond.
+    policy.retry_back_off.base_interval.CopyFrom(milliseconds(1))
+    policy.retry_back_off.max_interval.CopyFrom(milliseconds(1))
+    predicate = policy.retry_host_predicate.add(name="envoy.retry_host_predicates.previous_hosts")
+    predicate.typed_config.CopyFrom(any_of(PreviousHostsPredicate()))
+    refresh_on_retry(policy)
+    return policy
 
 
 def _metadata(policy: PolicyPlan) -> dict[str, object]:

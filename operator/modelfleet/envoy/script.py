@@ -1,5 +1,6 @@
-"""The script that Envoy runs: the files of lua/ in one text, the same for every policy."""
+"""The scripts that Envoy runs: files of lua/ in one text, the same for every policy."""
 
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -11,7 +12,9 @@ from modelfleet.envoy.typed import typed_struct
 from modelfleet.fleet.world import Gateway
 
 FOLDER = files("modelfleet.envoy").joinpath("lua")
-ENTRY = "gateway"
+ENTRIES = ("gateway", "attempt")
+"""What Envoy calls: once for each request, and at each try."""
+_NEEDED = re.compile(r'require\("([a-z_]+)"\)')
 
 
 @cache
@@ -22,17 +25,27 @@ def modules() -> dict[str, str]:
 
 
 @cache
-def bundle() -> str:
-    """All files as one script. Each stays a module, found by require as it would be in a folder."""
-    parts = [
-        f'package.preload["{name}"] = function()\n{text}\nend\n' for name, text in modules().items() if name != ENTRY
-    ]
-    return "".join(parts) + modules()[ENTRY]
+def bundle(entry: str) -> str:
+    """An entry and all that it needs as one script. Each stays a module, found by require as in a folder."""
+    texts = modules()
+    needed = _needed(entry, texts)
+    parts = [f'package.preload["{name}"] = function()\n{texts[name]}\nend\n' for name in sorted(needed - {entry})]
+    return "".join(parts) + texts[entry]
+
+
+def _needed(entry: str, texts: dict[str, str]) -> set[str]:
+    found, waiting = set[str](), [entry]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in texts:
+            found.add(name)
+            waiting += _NEEDED.findall(texts[name])
+    return found
 
 
 def render_script(gateway: Gateway, hosts: list[str]) -> XdsResource:
     """The script with the gateway's hosts. It travels apart from the listener, which each change of it would drain."""
     context = {"hosts": hosts, "maxBodyBytes": gateway.max_body_bytes}
-    source = {"default_source_code": {"inline_string": bundle()}, "filter_context": context}
+    source = {"default_source_code": {"inline_string": bundle("gateway")}, "filter_context": context}
     config = typed_struct("envoy.extensions.filters.http.lua.v3.Lua", source)
     return resource_of(NAMESPACE, TypedExtensionConfig(name=NAMESPACE, typed_config=config))

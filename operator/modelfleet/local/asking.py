@@ -45,6 +45,7 @@ ASKED: Final = (
     Asked("a question that offers tools", "What is the weather?", {"tools": [_TOOL]}),
     Asked("a long prompt", _LONG, {"max_tokens": 8}),
     Asked("a search without what was found", "Where is it?", headers={"x-feature": "search"}),
+    Asked("one at which every engine fails", "Is anybody there?", headers={"x-sim-behaviour": '{"fail_rate": 1}'}),
 )
 
 

@@ -10,9 +10,10 @@ from modelfleet.routing.claims import Claim as OnGateway
 from modelfleet.routing.claims import owners_of
 from modelfleet.routing.clauses.classes import plan_classes
 from modelfleet.routing.clauses.identifiers import plan_identifiers
+from modelfleet.routing.clauses.ladder import plan_ladder, plan_retries
 from modelfleet.routing.clauses.rules import plan_rules
 from modelfleet.routing.clauses.tiers import Targets, plan_targets, plan_tiers
-from modelfleet.routing.clauses.timeouts import plan_stream, plan_times
+from modelfleet.routing.clauses.timeouts import plan_times, plan_whole_stream
 from modelfleet.routing.plan import Claim, GatewayPlan, PolicyPlan, TargetPlan
 
 
@@ -41,6 +42,8 @@ def _policy(policy: RoutingPolicy, targets: Targets, claims: tuple[Claim, ...]) 
         "tiers": plan_tiers(policy, targets),
         "rules": plan_rules(spec, targets),
         "classes": plan_classes(spec),
+        "ladder": plan_ladder(spec),
+        "retries": plan_retries(spec),
     }
     if spec.serves.max_body_bytes:
         numbers["maxBodyBytes"] = spec.serves.max_body_bytes
@@ -48,7 +51,7 @@ def _policy(policy: RoutingPolicy, targets: Targets, claims: tuple[Claim, ...]) 
         key=policy.key,
         claims=claims,
         numbers=numbers,
-        stream=plan_stream(spec),
+        stream_ms=plan_whole_stream(spec),
         targets=tuple(sorted(target.name for target in targets.by_model.values())),
     )
 

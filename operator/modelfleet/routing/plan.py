@@ -37,23 +37,23 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """A model as one kind of breaker sees it. Policies that agree on the breaker share the target and its ejections."""
+    """A model as one kind of breaker sees it. Policies that agree on the breaker, and on how long connecting may take,
+    share the target and its ejections.
+    """
 
     name: str
     model: Key
     alias: str
     """What its engine calls the model."""
     breaker: BreakerPlan
+    connect_ms: int
     slow_start_ms: int
     host: HostPlan | None
 
-
-@dataclass(frozen=True, slots=True)
-class StreamPlan:
-    """What bounds a stream that runs, which its route does and no script."""
-
-    gap_ms: int
-    whole_ms: int
+    @property
+    def way(self) -> str:
+        """What requests are sent to: the replicas, and where a request goes when there is none."""
+        return f"{self.name}/way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class PolicyPlan:
     claims: tuple[Claim, ...]
     numbers: Mapping[str, Any]
     """What the script reads: numbers and names, nothing that runs."""
-    stream: StreamPlan
+    stream_ms: int
+    """How long a stream may last, which its route bounds and no script."""
     targets: tuple[str, ...]
 
 

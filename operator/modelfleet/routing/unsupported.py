@@ -7,7 +7,7 @@ from modelfleet.api.rule import attributes
 from modelfleet.findings import Finding, Path, Reason, Severity
 from modelfleet.fleet.snapshot import FleetSnapshot
 
-ENFORCED = frozenset({"serves", "identifiers", "tiers", "rules", "timeouts", "breaker", "mode"})
+ENFORCED = frozenset({"serves", "identifiers", "tiers", "rules", "timeouts", "retries", "degrade", "breaker", "mode"})
 """The clauses of which a policy may be made today; what comes to be enforced comes to stand here."""
 
 MESSAGE = "this version checks the clause but cannot enforce it yet, and refuses the policy: leave it out for now"
@@ -25,6 +25,9 @@ def _unsupported(spec: RoutingPolicySpec) -> Iterator[Path]:
         # An empty list asks for nothing, and templates render it.
         if clause not in ENFORCED and getattr(spec, name):
             yield (clause,)
+    for index, tier in enumerate(spec.tiers):
+        if tier.max_in_flight is not None:
+            yield "tiers", index, "maxInFlight"
     for index, rule in enumerate(spec.rules or ()):
         if rule.classify:
             yield "rules", index, "classify"

@@ -45,6 +45,14 @@ class Attempt(_Part):
     ms: _Number | None = None
 
 
+class Skip(_Part):
+    """A rung, or a repeat on one, that was left out without a try."""
+
+    target: str = ""
+    tier: str = ""
+    reason: str = ""
+
+
 class Served(_Part):
     """What answered."""
 
@@ -97,6 +105,7 @@ class Record(_Part):
     stream: bool = Field(default=False, strict=True)
     served: Served | None = None
     attempts: tuple[Attempt, ...] = ()
+    skipped: tuple[Skip, ...] = ()
     reason: str = ""
     status: _Whole = 0
     flags: str = ""

@@ -18,10 +18,9 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "connect": "No connection to the model could be made.",
         "reset": "The model broke the connection off before it had answered.",
         "no_capacity": "No replica of the model was ready.",
+        "budget": "The policy's budget for repeats was used up.",
+        "truncated": "The answer broke off, or its caller went away, before its end.",
         "abandoned": "The caller went away before there was an answer.",
-        # What a caller is told in place of the model's own refusal.
-        "overloaded": "The model is overloaded; the caller may try again shortly.",
-        "upstream_credentials": "The model's host refused the gateway's own credentials.",
         # A request that the gateway refused.
         "unsupported_upgrade": "The caller wanted another protocol than HTTP.",
         "malformed_json": "The body is not JSON.",

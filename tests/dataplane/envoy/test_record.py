@@ -9,7 +9,7 @@ import pytest
 from tests.dataplane.support.answers import Answer
 from tests.dataplane.support.client import Request, chat, send_raw
 from tests.dataplane.support.expect import said
-from tests.dataplane.support.fleets import fleet, hosted, model, policy, simple
+from tests.dataplane.support.fleets import fleet, hosted, model, once, policy, simple
 from tests.dataplane.support.gateway import RealGateway
 from tests.dataplane.support.records import Record
 from tests.dataplane.support.steps import Stall, chat_answer, json_answer, usage
@@ -17,8 +17,8 @@ from tests.dataplane.support.upstream import ScriptedUpstream
 
 FIELDS = {
     "v", "id", "time", "gateway", "policy", "revision", "tenant", "feature", "step", "class", "model", "rule",
-    "score", "tier", "served", "rung", "attempts", "reason", "status", "flags", "details", "method", "path", "host",
-    "stream", "bytes", "tokens", "ms", "would",
+    "score", "tier", "served", "rung", "attempts", "skipped", "reason", "status", "flags", "details", "method", "path",
+    "host", "stream", "bytes", "tokens", "ms", "would",
 }  # fmt: skip
 PROMPT = "the-secret-of-the-caller"
 KEY = "sk-the-gateways-own"
@@ -26,7 +26,7 @@ FLEET = fleet(
     model("small"),
     model("none"),
     hosted("far", "http://127.0.0.1:1/v1", {"secretRef": {"name": "keys", "key": "token"}}),
-    simple("far"),
+    once(simple("far")),
     simple("none"),
     policy(
         "auto",
@@ -37,6 +37,7 @@ FLEET = fleet(
         rules: [{name: canned, when: {step: stop}, answer: {body: "no"}}]
         timeouts: {total: 2s}
         breaker: {consecutive: 1000}
+        retries: {attempts: 0}
         """,
     ),
 )
@@ -125,10 +126,10 @@ def test_a_refusal_is_recorded_with_what_was_known_by_then(gateway: RealGateway)
     assert (late["policy"], late["rule"], late["reason"]) == ("default/auto", None, "invalid_timeout")
 
 
-def test_a_failure_of_an_upstream_is_recorded_as_its_answer(gateway: RealGateway, upstream: ScriptedUpstream) -> None:
+def test_a_failure_of_an_upstream_is_recorded_as_what_it_was(gateway: RealGateway, upstream: ScriptedUpstream) -> None:
     upstream.script = json_answer(500, "{}")
     record = record_of(gateway, gateway.ask("auto"))
-    assert (record["status"], record["reason"], record["served"]["model"]) == (500, "5xx", "small")
+    assert (record["status"], record["reason"], record["served"]) == (503, "5xx", None)
     assert [(it["status"], it["reason"]) for it in record["attempts"]] == [(500, "5xx")]
 
 
@@ -144,14 +145,15 @@ def test_a_timeout_is_recorded_as_an_attempt_that_nobody_served(
 
 def test_a_host_that_cannot_be_reached_is_recorded_so(gateway: RealGateway) -> None:
     record = record_of(gateway, gateway.ask("far"))
-    assert (record["status"], record["reason"], record["flags"]) == (503, "connect", "UF")
+    assert (record["status"], record["reason"], record["flags"]) == (503, "connect", "-")
     assert [(it["target"], it["status"], it["reason"]) for it in record["attempts"]] == [("far", 0, "connect")]
 
 
 def test_a_model_without_replicas_is_recorded_without_an_attempt(gateway: RealGateway) -> None:
     record = record_of(gateway, gateway.ask("none"))
-    assert (record["status"], record["reason"], record["flags"]) == (503, "no_capacity", "UH")
+    assert (record["status"], record["reason"], record["flags"]) == (503, "no_capacity", "-")
     assert (record["attempts"], record["served"], record["tier"]) == ([], None, "only")
+    assert record["skipped"] == [{"target": "none", "tier": "only", "reason": "no_capacity"}]
 
 
 def test_a_request_that_is_no_http_leaves_no_half_record(gateway: RealGateway) -> None:

@@ -23,6 +23,7 @@ FLEET = fleet(
         rules:
         - {name: spoof, when: {missing: ["header:x-present"], headers: {x-envoy-force: "1"}}, tier: heavy}
         breaker: {consecutive: 1000}
+        retries: {attempts: 0}
         """,
     ),
     policy(
@@ -112,7 +113,7 @@ def test_a_callers_header_lengthens_no_time_and_repeats_nothing(
     error_of(answer, 504, "timeout")
     assert answer.total_s < 8
     upstreams["small"].script = whole(500, b"{}")
-    assert gateway.ask("auto", SPOOFS).status == 500
+    assert gateway.ask("auto", SPOOFS).status == 503
     assert len(upstreams["small"].requests) == before + 2
 
 
@@ -142,8 +143,8 @@ def test_what_an_upstream_says_in_our_name_never_reaches_the_caller(
         assert record["attempts"][0]["reason"] in {"ok", "overload", "5xx"}
 
 
-# Nothing steers by them, but a reader may take them for ours. A name that we do not use is nobody's, and passes.
+# Nothing steers by them, but a reader may take them for ours.
 def test_no_header_that_is_ours_is_an_upstreams(gateway: RealGateway, upstreams: dict[str, ScriptedUpstream]) -> None:
-    others = [(f"x-modelfleet-{name}", "evil") for name in OURS if name not in (*SAID, "anything")]
+    others = [(f"x-modelfleet-{name}", "evil") for name in OURS]
     upstreams["small"].script = whole(200, b"{}", others)
     said(gateway.ask("auto"))

@@ -49,6 +49,8 @@ def running(upstream: ScriptedUpstream) -> Iterator[RealGateway]:
     # What fails here must not eject the one replica.
     for raw in policies:
         raw["spec"]["breaker"] = {"consecutive": 1000}
+        # One try is what these bounds are about; the ladder has tests of its own.
+        raw["spec"]["retries"] = {"attempts": 0}
     with RealGateway(fleet(model("m"), *policies), {"m": upstream.address}) as gateway:
         yield gateway
 
@@ -79,7 +81,6 @@ def timed_out(gateway: RealGateway, answer: Answer, bound_s: float) -> Record:
     record = unavailable(gateway, answer, 504, "timeout")
     assert bound_s * 0.9 <= answer.total_s < LATE_S
     assert record["status"] == 504
-    assert record["flags"] == "UT"
     (attempt,) = record["attempts"]
     assert (attempt["target"], attempt["reason"], attempt["status"]) == ("m", "timeout", 0)
     assert bound_s * 900 <= attempt["ms"] <= record["ms"]["total"] + 5
@@ -101,6 +102,7 @@ def test_total_bounds_an_answer_that_has_begun(gateway: RealGateway, upstream: S
     assert answer.total_s < LATE_S
     record = gateway.record(answer)
     assert "UT" in record["flags"]
+    assert record["reason"] == "truncated"
 
 
 def test_total_bounds_the_first_byte_of_a_stream(gateway: RealGateway, upstream: ScriptedUpstream) -> None:
@@ -133,8 +135,6 @@ def test_answer_bounds_a_json_answer_and_no_stream(gateway: RealGateway, upstrea
     assert gateway.ask("answer", stream=True).complete
 
 
-# Envoy 1.40.0: once a try's own bound has come and was ignored because the answer runs, its idle bound never comes.
-# The route's idle_timeout in place of retry_policy.per_try_idle_timeout was seen to end these.
 def test_between_tokens_ends_a_stream_that_stalls(gateway: RealGateway, upstream: ScriptedUpstream) -> None:
     upstream.script = [STREAM, TOKEN, Wait(0.6), TOKEN, Stall()]
     answer = gateway.send(streaming("gap"), timeout=STALLED_S)
@@ -142,8 +142,7 @@ def test_between_tokens_ends_a_stream_that_stalls(gateway: RealGateway, upstream
     assert len(answer.sse()) == 2
     assert 0.3 <= answer.total_s < STALLED_S
     record = gateway.record(answer)
-    assert record["flags"] != "-"
-    assert record["stream"] is True
+    assert (record["stream"], record["reason"]) == (True, "truncated")
     upstream.wait_until_gone()
 
 
@@ -154,13 +153,9 @@ def test_between_tokens_lets_a_stream_run_that_does_not_stall(gateway: RealGatew
     assert len(answer.sse()) == 8
 
 
-def test_a_stream_that_says_nothing_behind_its_head_is_ended_too(
-    gateway: RealGateway, upstream: ScriptedUpstream
-) -> None:
+def test_a_head_is_no_first_token(gateway: RealGateway, upstream: ScriptedUpstream) -> None:
     upstream.script = [Wait(0.1), STREAM, Stall()]
-    answer = gateway.send(streaming("gap"), timeout=STALLED_S)
-    assert not answer.complete
-    assert answer.total_s < STALLED_S
+    timed_out(gateway, gateway.send(streaming("gap"), timeout=STALLED_S), 0.5)
 
 
 def test_stream_bounds_a_stream_as_a_whole(gateway: RealGateway, upstream: ScriptedUpstream) -> None:

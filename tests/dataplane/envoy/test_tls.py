@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.dataplane.support.expect import said, unavailable
-from tests.dataplane.support.fleets import fleet, hosted, simple
+from tests.dataplane.support.fleets import fleet, hosted, once, simple
 from tests.dataplane.support.gateway import RealGateway, Settings
 from tests.dataplane.support.steps import chat_answer
 from tests.dataplane.support.tls import Authority
@@ -28,7 +28,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def policies(port: int, host: str) -> str:
-    return fleet(hosted("m", f"https://{host}:{port}/base", OWN), simple("m"))
+    return fleet(hosted("m", f"https://{host}:{port}/base", OWN), once(simple("m")))
 
 
 def serve(tls: ssl.SSLContext) -> ScriptedUpstream:

@@ -40,6 +40,12 @@ def simple(served: str, target: str = "") -> Raw:
     )
 
 
+def once(raw: Raw) -> Raw:
+    """The policy without repeats, for tests of what becomes of one try."""
+    raw["spec"]["retries"] = {"attempts": 0}
+    return raw
+
+
 def fleet(*objects: Raw) -> str:
     """All of them as one text, as they would come from a file."""
     return yaml.safe_dump_all(objects)

@@ -19,6 +19,8 @@ GIVEN = (
     r'\breason\b[^=\n"]*= *"(\w+)"',
     r'\bcode, message = "(\w+)"',
     r'^  (\w+) = \{ \d{3}, "\w+" \},',
+    r'\breason = "\w+", "(\w+)"',
+    r'\bstatus, "(ok)"',
 )
 """Where the script names a reason: refusals and their table, what the reader says, and what a decision notes."""
 
@@ -29,8 +31,8 @@ def script_reasons() -> set[str]:
         text = path.read_text(encoding="utf-8")
         for pattern in GIVEN:
             found.update(re.findall(pattern, text, re.MULTILINE))
-        for body in re.findall(r"^function \w+\.outcome\(.*?^end", text, re.MULTILINE | re.DOTALL):
-            found.update(re.findall(r'return "(\w+)"', body))
+        for body in re.findall(r"^function ladder\.(?:failure|silence)\(.*?^end", text, re.MULTILINE | re.DOTALL):
+            found.update(re.findall(r'"(\w+)"', body))
     return found
 
 
@@ -57,6 +59,10 @@ def test_reasons_are_found_where_they_are_given() -> None:
         "ok",
         "overload",
         "5xx",
+        "connect",
+        "timeout",
+        "reset",
+        "truncated",
         "malformed_json",
         "missing_model",
     } <= script_reasons()
@@ -145,7 +151,7 @@ def test_a_decision_is_told_from_what_was_asked_to_what_it_took() -> None:
         "attempt 2  small: status 200, ok, 20.5 ms",
         "answered   tier light, model small on gpu-l4 at 10.0.0.1:8000, on rung 1 of the",
         "           ladder",
-        "because    No connection to the model could be made.",
+        "because    it had to move on: No connection to the model could be made.",
         "status     200",
         "took       22 ms, the model's first byte after 21 ms",
         "size       30 bytes in, 574 out; tokens 7 in, 3 out",
@@ -159,6 +165,23 @@ def test_a_refusal_has_no_rule_and_no_attempt() -> None:
     assert rows["policy"] == "none: it came to an end before one was found"
     assert rows["answered"] == "the gateway itself"
     assert rows["because"] == "The body is not JSON."
+
+
+def test_the_answer_at_the_end_of_the_ladder_is_told_as_such() -> None:
+    rows = shown(
+        policy="default/chat",
+        rule="default",
+        tier="light",
+        target="small",
+        rung=2,
+        status=200,
+        reason="5xx",
+        attempts=[{"target": "small", "status": 500, "reason": "5xx", "ms": 3}],
+        skipped=[{"target": "big", "tier": "large", "reason": "no_capacity"}],
+    )
+    assert rows["skipped"] == "tier large, model big: No replica of the model was ready."
+    assert rows["answered"] == "the gateway itself, with the answer on rung 2 of the ladder"
+    assert rows["because"] == "The model's host failed, or refused the gateway's own credentials."
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,14 @@ def test_what_is_packed_is_unpacked_and_a_struct_is_its_value() -> None:
     listener = next(one for one in resources if one["type"].endswith(".Listener"))["resource"]
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     assert manager["@type"] == "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-    assert manager["http_filters"][-1]["typed_config"] == {
-        "@type": "envoy.extensions.filters.http.router.v3.Router",
-        "suppress_envoy_headers": True,
+    router = manager["http_filters"][-1]["typed_config"]
+    assert (router["@type"], router["suppress_envoy_headers"]) == (
+        "envoy.extensions.filters.http.router.v3.Router",
+        True,
+    )
+    assert router["upstream_http_filters"][-1] == {
+        "name": "codec",
+        "typed_config": {"@type": "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"},
     }
 
 
@@ -137,7 +142,7 @@ def test_only_the_named_gateway_is_rendered() -> None:
     assert names(resources, "ScopedRouteConfiguration") == ["*|", "*|a", "/default/p"]
     result, resources = rendered(mine, model())
     assert "names the gateway default" in result.stderr
-    assert (result.exit_code, names(resources, "Cluster")) == (0, [])
+    assert (result.exit_code, names(resources, "Cluster")) == (0, ["gate"])
 
 
 @pytest.mark.parametrize("option", ["--gateway", "--namespace"])

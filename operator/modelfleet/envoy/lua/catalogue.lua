@@ -14,8 +14,7 @@ end
 
 -- The list is a route of its own, so that a gateway of thousands of names makes it once.
 local function list(handle, headers, host, decision)
-  exchange.note(handle, "decision", decision)
-  exchange.note(handle, "sent", false)
+  exchange.note(handle, { decision = decision, sent = false })
   exchange.open_scope(handle, headers, host, "")
   if not handle:metadata():get("catalogue") then
     exchange.reply(handle, decision, 200, JSON, '{"object":"list","data":[]}\n')

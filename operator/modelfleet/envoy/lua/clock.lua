@@ -5,6 +5,7 @@ local clock = {}
 
 clock.HEADER = "x-request-timeout"
 
+local CLOCK = "modelfleet.clock"
 local TOTAL, TRY = "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms"
 
 -- The bound on the whole in milliseconds, or nil and a sentence about what the caller wrote.
@@ -19,10 +20,19 @@ function clock.total(times, asked)
   return math.min(times.total, wanted)
 end
 
--- Tells the router. A stream is bounded up to its first byte only: what bounds it from there on is its route's.
-function clock.set(headers, times, total, stream)
-  local bound = math.min(total, stream and times.firstToken or times.answer)
-  headers:replace(stream and TRY or TOTAL, string.format("%d", bound))
+-- Tells those that keep the time. A JSON answer as a whole, and each try at it, are bounded by the router. The router's
+-- bound on the whole would end a stream that runs, so the clock filter bounds that up to its first byte, and then the gap.
+function clock.set(handle, headers, times, state, stream)
+  if stream then
+    local data = handle:streamInfo():dynamicMetadata()
+    data:set(CLOCK, "until", state.till)
+    data:set(CLOCK, "gap", times.gap)
+  else
+    headers:replace(TOTAL, string.format("%d", state.total))
+  end
+  if stream or state.bound < state.total then
+    headers:replace(TRY, string.format("%d", state.bound))
+  end
 end
 
 return clock

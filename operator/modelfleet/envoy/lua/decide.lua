@@ -21,7 +21,7 @@ function decide.spot(words)
 end
 
 -- The model on which a spot in 0..1 lands, each with a part as large as its weight.
-local function draw(models, spot)
+function decide.draw(models, spot)
   local total = 0
   for _, model in ipairs(models) do
     total = total + model.weight
@@ -37,9 +37,9 @@ local function draw(models, spot)
 end
 
 local function first_rule(rules, request)
-  for _, rule in ipairs(rules) do
+  for place, rule in ipairs(rules) do
     if conditions.hold(rule.when, request) then
-      return rule
+      return rule, place
     end
   end
   return nil
@@ -81,22 +81,28 @@ local function spot_of(plan, request)
   return request.chance
 end
 
+-- The models of what a request wants: a tier by its place, or a rule that names models itself.
+function decide.models(plan, wanted)
+  return (wanted.tier and plan.tiers[wanted.tier] or plan.rules[wanted.rule]).models
+end
+
 -- `request` has path, header(name) -> values, kind(path), prompt_bytes, max_tokens, tools, stream, tenant, chance; what
--- the policy's identifiers make of it is added. The decision has rule, and tier (a name or nil) with model, or answer.
+-- the policy's identifiers make of it is added. The decision has rule, and answer, or wanted (a tier or a rule, by its
+-- place) with tier (a name or nil), model and the spot by which it was drawn.
 function decide.decide(plan, request)
   request.step = plan.step and request.header(plan.step)[1] or nil
   request.feature = feature_of(plan, request)
   request.class = class_of(plan.classes, request)
-  local rule = first_rule(plan.rules, request)
+  local rule, place = first_rule(plan.rules, request)
   local name = rule and rule.name or DEFAULT_RULE
   if rule and rule.answer then
     return { rule = name, answer = rule.answer }
   end
-  if rule and rule.models then
-    return { rule = name, model = draw(rule.models, spot_of(plan, request)) }
-  end
-  local tier = plan.tiers[rule and rule.tier or 1]
-  return { rule = name, tier = tier.name, model = draw(tier.models, spot_of(plan, request)) }
+  local wanted = rule and rule.models and { rule = place } or { tier = rule and rule.tier or 1 }
+  local tier = wanted.tier and plan.tiers[wanted.tier].name
+  local spot = spot_of(plan, request)
+  local model = decide.draw(decide.models(plan, wanted), spot)
+  return { rule = name, wanted = wanted, tier = tier, model = model, spot = spot }
 end
 
 return decide

@@ -1,5 +1,6 @@
 -- What is done with Envoy's handle: notes for the record, answers of our own, the scope of a policy and its plan.
 local replies = require("replies")
+local upstreams = require("upstreams")
 
 local exchange = { ANY_HOST = "*" }
 
@@ -10,14 +11,26 @@ local MANY_PLANS = 4096
 -- They last as long as the script does: a worker decodes a plan once in each revision.
 local plans, known = {}, 0
 
-function exchange.note(handle, name, value)
-  handle:streamInfo():dynamicMetadata():set(NAMESPACE, name, value)
+-- Each way to the notes costs as much as a note, so those that are known together are written together.
+function exchange.note(handle, notes)
+  local data = handle:streamInfo():dynamicMetadata()
+  for name, value in pairs(notes) do
+    data:set(NAMESPACE, name, value)
+  end
+end
+
+-- What is known of a request between its tries. Apart from the notes above, of which logs may show any.
+function exchange.note_state(handle, state)
+  handle:streamInfo():dynamicMetadata():set("modelfleet.ladder", "state", state)
+end
+
+function exchange.state_of(handle)
+  return handle:streamInfo():dynamicMetadata():get("modelfleet.ladder").state
 end
 
 -- An answer of our own. What it says of itself is put on by the response's half, as for every other answer.
 function exchange.reply(handle, decision, status, kind, body)
-  exchange.note(handle, "decision", decision)
-  exchange.note(handle, "sent", false)
+  exchange.note(handle, { decision = decision, sent = false, said = true })
   local headers = { [":status"] = tostring(status), ["content-type"] = kind }
   if status == 503 then
     headers["retry-after"] = "1"
@@ -36,7 +49,7 @@ function exchange.open_scope(handle, headers, host, name)
 end
 
 -- The plan of the policy that the open scope leads to, or nil where it leads to none.
-local function plan_here(handle)
+function exchange.plan_here(handle)
   local data = handle:metadata()
   local policy, revision = data:get("policy"), data:get("revision")
   if not policy then
@@ -50,6 +63,7 @@ local function plan_here(handle)
     known = known + (plans[policy] and 0 or 1)
     plan = data:get("plan")
     plan.policy, plan.revision = policy, revision
+    plan.keeps, plan.passes = upstreams.wants(plan)
     plans[policy] = plan
   end
   return plan
@@ -59,12 +73,12 @@ end
 -- nobody is known to name is tried last and not never: this script may be older than the scopes.
 function exchange.find_plan(handle, headers, host, named, name)
   exchange.open_scope(handle, headers, host, name)
-  local plan = plan_here(handle)
+  local plan = exchange.plan_here(handle)
   if plan then
     return plan
   end
   exchange.open_scope(handle, headers, host == named and exchange.ANY_HOST or named, name)
-  return plan_here(handle)
+  return exchange.plan_here(handle)
 end
 
 return exchange

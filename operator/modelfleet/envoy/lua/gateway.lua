@@ -1,4 +1,5 @@
 -- What Envoy calls: on a request find whose it is, decide and send it off; on a response say what happened.
+local budget = require("budget")
 local catalogue = require("catalogue")
 local chance = require("chance")
 local clock = require("clock")
@@ -7,16 +8,18 @@ local exchange = require("exchange")
 local reader = require("reader")
 local replies = require("replies")
 local response = require("response")
+local steer = require("steer")
 local text = require("text")
+local upstreams = require("upstreams")
 
 local PREFIX = "/v1/"
-local TARGET, STREAM, ID = "x-modelfleet-target", "x-modelfleet-stream", "x-request-id"
+local STREAM, ID = "x-modelfleet-stream", "x-request-id"
 local NOTHING = "-"
-local SECRETS = { "authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie" }
 local LONGEST_NAME, LONGEST_PATH = 253, 1024
 
 -- It lasts as long as this script does, which is made anew with every change of the gateway's hosts.
 local settings
+local requests = budget.new()
 
 local function read_settings(handle)
   local context = handle:filterContext()
@@ -50,30 +53,39 @@ local function body_of(handle, headers, decision)
   return handle:body(true)
 end
 
-local function rewrite(body, facts, name)
-  local from, to, length = facts.model_from, facts.model_to, body:length()
-  local before = from > 0 and body:getBytes(0, from) or ""
-  local after = to < length and body:getBytes(to, length - to) or ""
-  body:setBytes(before .. text.quote(name) .. after)
+-- What the gate has to know if this try is not the last one; all of it in one note, since most requests never get there.
+local function ladder_state(plan, chosen, facts, now, total)
+  local bound = math.min(total, facts.stream and plan.times.firstToken or plan.times.answer)
+  return {
+    wanted = chosen.wanted,
+    tier = chosen.tier,
+    spot = chosen.spot,
+    seen = budget.total(requests, plan.policy, now),
+    bound = bound,
+    total = total,
+    till = now + total,
+    from = facts.model_from,
+    length = facts.model_to - facts.model_from,
+    written = facts.model,
+    rung = 1,
+    repeats = 0,
+    made = 0,
+  }
 end
 
-local function send(handle, headers, body, facts, decision)
-  local model, plan = decision.target, decision.plan
-  if not model.passThrough then
-    for _, name in ipairs(SECRETS) do
-      headers:remove(name)
-    end
-  end
+local function send(handle, headers, body, facts, way)
+  local model, plan, state = way.model, way.plan, way.state
+  state.kept = upstreams.keep(headers, plan)
   if model.alias ~= facts.model then
-    rewrite(body, facts, model.alias)
+    state.length, state.written = upstreams.rename(body, state.from, state.length, model.alias), model.alias
     headers = handle:headers()
   end
-  if model.path then
-    headers:replace(":path", model.path .. headers:get(":path"):sub(#PREFIX))
-  end
-  clock.set(headers, plan.times, decision.total, facts.stream)
+  upstreams.dress(headers, model)
+  clock.set(handle, headers, plan.times, state, facts.stream)
   headers:remove(clock.HEADER)
-  headers:replace(TARGET, model.cluster)
+  exchange.note_state(handle, state)
+  steer.mark(headers, "plain")
+  steer.towards(handle, headers, model.cluster, 0)
   if facts.stream then
     headers:replace(STREAM, "1")
   end
@@ -95,12 +107,12 @@ local function act(handle, headers, body, facts, plan, request, decision)
     local status, kind, words = replies.answer(chosen.answer, request, decision.id or NOTHING, seconds)
     return exchange.reply(handle, decision, status, kind, words)
   end
+  local now = handle:timestamp()
+  budget.add(requests, plan.policy, now)
   decision.reason, decision.target, decision.passes = "wanted", chosen.model.name, chosen.model.passThrough
-  exchange.note(handle, "decision", decision)
-  exchange.note(handle, "sent", true)
-  exchange.note(handle, "attempts", { { target = chosen.model.name, status = 0, reason = "abandoned", ms = 0 } })
-  exchange.note(handle, "began", handle:timestamp())
-  local way = { target = chosen.model, plan = plan, total = total }
+  local attempts = { { target = chosen.model.name, status = 0, reason = "abandoned", ms = 0 } }
+  exchange.note(handle, { decision = decision, sent = true, attempts = attempts, began = now })
+  local way = { model = chosen.model, plan = plan, state = ladder_state(plan, chosen, facts, now, total) }
   send(handle, headers, body, facts, way)
 end
 

@@ -19,9 +19,12 @@ local REFUSALS = {
   unsupported_upgrade = { 400, "invalid_request_error" },
   body_too_large = { 413, "invalid_request_error" },
   unsupported_media_type = { 415, "invalid_request_error" },
-  upstream_credentials = { 503, "api_error" },
+  connect = { 503, "api_error" },
   reset = { 503, "api_error" },
-  overloaded = { 503, "api_error" },
+  overload = { 503, "api_error" },
+  ["5xx"] = { 503, "api_error" },
+  no_capacity = { 503, "api_error" },
+  timeout = { 504, "api_error" },
 }
 
 function replies.error(message, kind, code)

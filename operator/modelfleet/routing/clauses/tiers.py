@@ -11,6 +11,7 @@ from modelfleet.api.routingpolicy.tiers import WeightedModel
 from modelfleet.findings import Key
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.routing.clauses.breaker import DEFAULT, plan_breaker
+from modelfleet.routing.clauses.timeouts import CONNECT_MS, plan_connect
 from modelfleet.routing.external import plan_host
 from modelfleet.routing.plan import BreakerPlan, TargetPlan
 
@@ -28,10 +29,10 @@ class Targets:
 
 def plan_targets(policy: RoutingPolicy, snapshot: FleetSnapshot) -> Targets:
     """A target for every model that the policy names, also for one that is gone: it then has no endpoint."""
-    breaker = plan_breaker(policy.spec)
+    bounds = plan_breaker(policy.spec), plan_connect(policy.spec)
     names = {model.name for models in _model_lists(policy) for model in models if weight(model)}
     keys = {name: Key("ModelDeployment", policy.key.namespace, name) for name in sorted(names)}
-    return Targets({name: _target(key, snapshot.models.get(key), breaker) for name, key in keys.items()})
+    return Targets({name: _target(key, snapshot.models.get(key), *bounds) for name, key in keys.items()})
 
 
 def plan_tiers(policy: RoutingPolicy, targets: Targets) -> list[dict[str, Any]]:
@@ -44,31 +45,33 @@ def _model_lists(policy: RoutingPolicy) -> Iterable[tuple[WeightedModel, ...]]:
     yield from (rule.models for rule in policy.spec.rules or () if rule.models)
 
 
-def _target(key: Key, model: ModelDeployment | None, breaker: BreakerPlan) -> TargetPlan:
+def _target(key: Key, model: ModelDeployment | None, breaker: BreakerPlan, connect_ms: int) -> TargetPlan:
     spec = model.spec if model else None
     slow = spec.warmup.slow_start if spec and spec.warmup else None
     return TargetPlan(
-        name=_name(key, breaker),
+        name=_name(key, breaker, connect_ms),
         model=key,
         alias=spec.model.name if spec else key.name,
         breaker=breaker,
+        connect_ms=connect_ms,
         slow_start_ms=slow.milliseconds if slow else 0,
         host=plan_host(key, spec.external) if spec and spec.external else None,
     )
 
 
-def _name(key: Key, breaker: BreakerPlan) -> str:
+def _name(key: Key, breaker: BreakerPlan, connect_ms: int) -> str:
     # Ejections belong to a target, so policies that would eject differently need one each.
     name = f"{key.namespace}/{key.name}"
     usual = breaker == BreakerPlan(DEFAULT.consecutive, DEFAULT.eject_for.milliseconds)
-    return name if usual else f"{name}/{breaker.consecutive}x{breaker.eject_ms}ms"
+    name = name if usual else f"{name}/{breaker.consecutive}x{breaker.eject_ms}ms"
+    return name if connect_ms == CONNECT_MS else f"{name}/connect-{connect_ms}ms"
 
 
 def _model(target: TargetPlan, share: int) -> dict[str, Any]:
     model: dict[str, Any] = {
         "name": target.model.name,
         "weight": share,
-        "cluster": target.name,
+        "cluster": target.way,
         "alias": target.alias,
     }
     if target.host and target.host.path != "/v1":

@@ -1,0 +1,85 @@
+"""How late answers come where every upstream is slow: the worst of 2,000 requests, reported, never asserted."""
+
+import json
+import os
+import platform
+import random
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import modelfleet
+from tests.dataplane.support.client import chat, request
+from tests.dataplane.support.fleets import Raw, fleet, model, policy
+from tests.dataplane.support.gateway import RealGateway
+from tests.dataplane.support.headers import Pair
+from tests.dataplane.support.received import Received
+from tests.dataplane.support.steps import Chunk, EndChunks, Reset, Stall, Status, Step, Wait, chat_answer, sse_event
+from tests.dataplane.support.upstream import ScriptedUpstream
+from tests.sizes import scale
+
+REQUESTS = scale(2_000, 2_000)
+CLIENTS = 16
+TOTALS = {"brisk": 400, "steady": 900}
+"""Milliseconds of `total`, by policy."""
+EVENTS: Pair = ("content-type", "text/event-stream")
+HEAD = Status(200, [EVENTS, ("transfer-encoding", "chunked")])
+TOKEN = Chunk(sse_event({"choices": [{"delta": {"content": "x"}}]}))
+
+
+def slow(name: str, total: int) -> Raw:
+    spec = {
+        "serves": {"models": [name]},
+        "tiers": [{"name": tier, "models": [{"name": tier}]} for tier in ("a", "b", "c")],
+        "degrade": [{"tier": "b"}, {"tier": "c"}],
+        # Tries that are cut by their own bound, and some that total cuts in the middle.
+        "timeouts": {"total": f"{total}ms", "firstToken": f"{total * 2 // 5}ms", "answer": f"{total * 2 // 5}ms"},
+        "breaker": {"consecutive": 1000},
+    }
+    return policy(name, json.dumps(spec))
+
+
+def answers(rng: random.Random) -> list[list[Step]]:
+    """What an upstream may do: nothing, headers alone, late, late and then a stream, or break off."""
+    late = [[Wait(rng.uniform(0.05, 1.2)), *chat_answer("m")] for _ in range(8)]
+    streams: list[list[Step]] = [[Wait(rng.uniform(0.05, 1.2)), HEAD, TOKEN, EndChunks()] for _ in range(8)]
+    return [[Stall()], [HEAD, Stall()], [Wait(0.1), Reset()], *late, *streams]
+
+
+def lateness(gateway: RealGateway, number: int) -> tuple[str, float]:
+    """By how many milliseconds the first byte of a stream, or the end of an answer, came after `total`."""
+    name = list(TOTALS)[number % len(TOTALS)]
+    stream = number % 4 > 1
+    answer = request(gateway.address, body=chat(name, stream=stream))
+    assert answer.status in {200, 503, 504}, answer
+    took = answer.first_byte_s if stream and answer.status == 200 else answer.total_s
+    assert took is not None
+    return ("stream" if stream else "answer"), took * 1000 - TOTALS[name]
+
+
+def test_no_answer_is_late() -> None:
+    rng = random.Random(6)
+    programs = answers(rng)
+
+    def script(received: Received) -> list[Step]:
+        return programs[received.number * 7 % len(programs)]
+
+    with ExitStack() as stack:
+        upstreams = {name: stack.enter_context(ScriptedUpstream(script)) for name in ("a", "b", "c")}
+        policies = [slow(name, total) for name, total in TOTALS.items()]
+        ends = {name: upstream.address for name, upstream in upstreams.items()}
+        gateway = stack.enter_context(RealGateway(fleet(*map(model, upstreams), *policies), ends))
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            measured = list(clients.map(lambda number: lateness(gateway, number), range(REQUESTS)))
+    _report(measured)
+
+
+def _report(measured: list[tuple[str, float]]) -> None:
+    rows = []
+    for kind in ("answer", "stream"):
+        late = sorted(late for one, late in measured if one == kind)
+        past = [ms for ms in late if ms > 0]
+        rows.append({"kind": kind, "requests": len(late), "afterTotal": len(past), "msLateAtMost": round(late[-1], 1)})
+        rows[-1]["msLateMedianOfThose"] = round(statistics.median(past), 1) if past else 0
+    machine = {"cores": os.cpu_count(), "python": platform.python_version()}
+    print(json.dumps({"bench": "ladder time", "version": modelfleet.__version__, **machine, "rows": rows}, indent=1))
