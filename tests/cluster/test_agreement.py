@@ -4,12 +4,16 @@ import copy
 import json
 import random
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.meta import API_VERSION
+from modelfleet.api.routingpolicy.kind import RoutingPolicy
+from modelfleet.api.routingpolicy.rules.tries import MOST, TRIES, worst_case
 from modelfleet.findings import dotted
 from modelfleet.fleet.parse import Invalid, Valid, parse_object
 from tests.sizes import scale
@@ -19,6 +23,8 @@ from tests.testbed.api import Answer
 from tests.testbed.bed import Bed
 
 ROUNDS = 20
+ALLOWED = Path(__file__).resolve().parents[1] / "unit" / "api" / "allowed.yaml"
+(TOO_MANY,) = (rule.message for rule in TRIES)
 
 
 def server_says(bed: Bed, document: dict[str, Any]) -> Answer:
@@ -45,6 +51,13 @@ def test_the_api_server_and_the_models_agree_on_generated_objects(bed: Bed, seed
     assert not differing, "\n\n".join(differing[:3])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_only_just_keeps_a_rule_is_taken_by_the_api_server(bed: Bed, kind: str) -> None:
+    rules = yaml.safe_load(ALLOWED.read_text(encoding="utf-8"))[kind]
+    documents = [document(kind, **change) for changes in rules.values() for change in changes]
+    assert [text for one in documents if (text := disagreement(bed, one))] == []
+
+
 def test_the_generated_objects_are_worth_judging() -> None:
     """Some right, most wrong, of every kind: else the agreement above would say little."""
     dice = random.Random(0)
@@ -53,6 +66,16 @@ def test_the_generated_objects_are_worth_judging() -> None:
         of_kind = [one for one in parsed if one.key.kind == kind]
         right = sum(isinstance(one, Valid) for one in of_kind)
         assert len(of_kind) / 10 < right < len(of_kind) * 9 / 10, f"{kind}: {right} of {len(of_kind)} are right"
+
+
+def test_some_generated_ladders_are_as_long_as_they_may_be_and_some_are_longer() -> None:
+    """The bound on tries is an arithmetic of five clauses, which says little far away from where it bites."""
+    dice = random.Random(0)
+    parsed = [parse_object(generated(dice)) for _ in range(4_000)]
+    policies = [one.resource for one in parsed if isinstance(one, Valid) and isinstance(one.resource, RoutingPolicy)]
+    near = [policy for policy in policies if worst_case(policy.spec).tries > MOST - 3]
+    refused = [one for one in parsed if isinstance(one, Invalid) and {it.message for it in one.findings} == {TOO_MANY}]
+    assert min(len(near), len(refused)) >= 5, f"{len(near)} are near the bound, {len(refused)} above it"
 
 
 BY_DESIGN: dict[str, dict[str, Any]] = {

@@ -32,6 +32,8 @@ DENSITIES = {"HardwareClass": 0.5, "ModelDeployment": 0.2, "RoutingPolicy": 0.1}
 """How much of what may be left out is given: where much of it goes together, less gives more that is right."""
 
 HELPED = 0.8
+LADDERS = 0.15
+"""How many policies get a ladder that is about as long as it may be, which chance nearly never makes."""
 SLIP = 0.002
 """How often a value is wrong although it could be right; an object has many."""
 
@@ -41,7 +43,7 @@ def generated(dice: random.Random) -> Document:
     kind = dice.choice(list(KINDS))
     spec = _value(_schema(kind), dice, DENSITIES[kind] * dice.choice([0.5, 1, 1.5]))
     if dice.random() < HELPED:
-        _help(kind, spec)
+        _help(kind, spec, dice)
     made = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "generated"}, "spec": spec}
     for _ in range(dice.choice([0, 0, 1, 2])):
         _mutate(made, dice)
@@ -112,7 +114,7 @@ MAKERS = {
 }
 
 
-def _help(kind: str, spec: Document) -> None:
+def _help(kind: str, spec: Document, dice: random.Random) -> None:
     """Makes the choices that chance nearly never makes well."""
     if kind == "ModelDeployment" and ("engine" in spec) == ("external" in spec):
         spec.pop("external", None)
@@ -120,6 +122,35 @@ def _help(kind: str, spec: Document) -> None:
         spec["engine"] = {"name": "sim"}
     if kind == "HardwareClass" and "deviceClass" not in spec["unit"]:
         spec["unit"].setdefault("resources", {"cpu": 1})
+    if kind == "RoutingPolicy" and dice.random() < LADDERS:
+        _set_ladder(spec, dice)
+
+
+def _set_ladder(spec: Document, dice: random.Random) -> None:
+    """Gives a policy tiers, ways to want them, falls, repeats and climbs: about as many tries as may be, or more."""
+    names = [f"t{number}" for number in range(dice.randint(1, 8))]
+    falls = [{"tier": name} for name in dice.sample(names, dice.randint(0, len(names)))]
+    wants: Document = {
+        "tier": dice.choice(names),
+        "models": [{"name": "m"}],
+        "classify": {dice.choice(names): "else"},
+        "answer": {"body": "busy"},
+    }
+    # Of twelve tries as many on each rung as there is room for, one more, or one less; what is wanted may be a fall.
+    rungs = max(1, len(falls) + dice.choice([0, 1]))
+    repeats = [max(0, 12 // rungs - less) for less in (0, 1, 2)]
+    sure = {"confidenceBelow": 0.6, "from": {"json": "sure"}}
+    clauses: Document = {
+        "rules": [{"name": want, want: wants[want]} for want in dice.sample(list(wants), dice.randint(0, 2))],
+        "retries": dice.choice([{}, {"attempts": min(dice.choice(repeats), 11)}]),
+        "degrade": [*falls, *dice.choice([[], [{"answer": {"body": "busy"}}]])],
+        "escalate": {"when": sure, **dice.choice([{}, {"max": dice.randint(1, 7)}])},
+    }
+    given = {clause: value for clause, value in clauses.items() if dice.random() < 0.7}
+    tiers = [{"name": name, "models": [{"name": "m"}]} for name in names]
+    serves = spec["serves"]
+    spec.clear()  # mistakes elsewhere would hide what is said of the ladder
+    spec.update(given, serves=serves, tiers=tiers)
 
 
 def _mutate(document: Document, dice: random.Random) -> None:

@@ -126,7 +126,8 @@ def policies(draw: st.DrawFn) -> Document:
             },
             rules=names.flatmap(lambda chosen: st.tuples(*(_rule(name, targets) for name in chosen))).map(list),
             timeouts=some(total=DURATIONS, firstToken=DURATIONS, answer=DURATIONS),
-            retries=some(attempts=st.integers(0, 9), retryOn=few(st.sampled_from(["connect", "5xx"]))),
+            # On the longest ladder that is made here, of four rungs, more would be too many.
+            retries=some(attempts=st.integers(0, 2), retryOn=few(st.sampled_from(["connect", "5xx"]))),
             degrade=few(tier, 0).map(lambda rungs: [*({"tier": name} for name in rungs), {"answer": {"body": "busy"}}]),
             classes=few(WORDS, 1, 3).flatmap(_classes),
             limits=st.lists(

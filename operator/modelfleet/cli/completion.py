@@ -9,13 +9,13 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
-    r"""Print the completion script of a shell.
+    """Print the completion script of a shell.
 
     \b
     bash: source <(modelfleet completion bash)
     zsh:  source <(modelfleet completion zsh)
     fish: modelfleet completion fish | source
-    """
+    """  # noqa: D301 - click wants the very character
     from modelfleet.cli.main import main
 
     completion = get_completion_class(shell)

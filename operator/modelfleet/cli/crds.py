@@ -5,11 +5,11 @@ import click
 
 @click.command("crds")
 def command() -> None:
-    r"""Print the CustomResourceDefinitions.
+    """Print the CustomResourceDefinitions.
 
     \b
     modelfleet crds | kubectl apply --server-side -f -
-    """
+    """  # noqa: D301 - click wants the very character
     from modelfleet.api.crd import render_crds
 
     click.echo("---\n".join(render_crds().values()), nl=False)

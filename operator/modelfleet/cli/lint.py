@@ -18,7 +18,7 @@ EXIT_ERRORS, EXIT_ABSENT = 1, 2
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it."
 )
 def command(paths: tuple[str, ...], strict: bool, namespace: str, output: Literal["text", "json"]) -> None:
-    r"""Check manifests, without a cluster.
+    """Check manifests, without a cluster.
 
     PATH is a file, a folder (searched for *.yaml, *.yml and *.json) or - for standard input. Objects of other groups
     are skipped; Secrets and ConfigMaps serve references. Findings go to standard output, one a line:
@@ -26,9 +26,12 @@ def command(paths: tuple[str, ...], strict: bool, namespace: str, output: Litera
     \b
     FILE:LINE:COLUMN: SEVERITY: PATH: MESSAGE
 
+    Of each policy without errors, standard error then says how many tries one request can cause at most.
+
     Exit codes: 0 no errors, 1 errors, 2 a path is absent or may not be read.
-    """
-    from modelfleet.cli.report import absences, as_json, as_text, summary
+    """  # noqa: D301 - click wants the very character
+    from modelfleet.cli.report import absences, as_json, as_text, notes, summary
+    from modelfleet.cli.tries import worst_cases
     from modelfleet.findings import Severity
     from modelfleet.sources.files import STDIN, read_paths
     from modelfleet.sources.review import review_sources
@@ -39,8 +42,9 @@ def command(paths: tuple[str, ...], strict: bool, namespace: str, output: Litera
     review = review_sources(read_paths(paths, stdin), namespace)
     if strict:
         review.findings = [finding._replace(severity=Severity.ERROR) for finding in review.findings]
-    click.echo(as_json(review) if output == "json" else as_text(review), nl=False)
-    click.echo(absences(review), err=True, nl=False)
+    worst = worst_cases(review)
+    click.echo(as_json(review, worst) if output == "json" else as_text(review), nl=False)
+    click.echo((notes(worst) if output == "text" else "") + absences(review), err=True, nl=False)
     click.echo(summary(review), err=True)
     if review.absent:
         sys.exit(EXIT_ABSENT)

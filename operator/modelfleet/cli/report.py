@@ -1,9 +1,12 @@
 """How a review is printed."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Final
 
-from modelfleet.findings import Severity, printable
+from modelfleet.api.routingpolicy.rules.tries import WorstCase
+from modelfleet.findings import Key, Severity, printable
 from modelfleet.sources.review import Located, Review
 
 LONGEST: Final = 500
@@ -26,8 +29,8 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:half]}...{text[-half:]}"
 
 
-def as_json(review: Review) -> str:
-    """The same for programs; fields may be added."""
+def as_json(review: Review, worst_cases: Mapping[Key, WorstCase]) -> str:
+    """The same for programs, with the worst cases; fields may be added."""
     findings = [
         {
             "file": finding.file,
@@ -37,13 +40,33 @@ def as_json(review: Review) -> str:
             "path": _short(finding.path),
             "reason": finding.reason.value,
             "message": _short(finding.message),
-            "object": {part: _short(name) for part, name in finding.subject._asdict().items()},
+            "object": _object(finding.subject),
         }
         for finding in review.findings
     ]
     counts = {"errors": review.count(Severity.ERROR), "warnings": review.count(Severity.WARNING)}
     totals = {"files": review.files, "objects": review.objects, **counts}
-    return json.dumps({"summary": totals, "findings": findings, "absent": review.absent}, indent=2) + "\n"
+    worst = [{"object": _object(key), "tries": it.tries, **asdict(it)} for key, it in worst_cases.items()]
+    output = {"summary": totals, "findings": findings, "worstCases": worst, "absent": review.absent}
+    return json.dumps(output, indent=2) + "\n"
+
+
+def _object(key: Key) -> dict[str, str]:
+    return {part: _short(name) for part, name in key._asdict().items()}
+
+
+def notes(worst_cases: Mapping[Key, WorstCase]) -> str:
+    """What is nobody's mistake and yet worth knowing, one policy a line."""
+    return "".join(f"{key}: {_tries(worst)}\n" for key, worst in worst_cases.items())
+
+
+def _tries(worst: WorstCase) -> str:
+    if worst.tries == 1:
+        return "at most 1 try for a request"
+    each = worst.repeats + 1
+    parts = [f"{each} on each of {worst.rungs} rungs" if worst.rungs > 1 else f"{each} on one rung"]
+    parts += [_many(worst.climbs, "climb")] if worst.climbs else []
+    return f"at most {worst.tries} tries for a request ({' and '.join(parts)})"
 
 
 def absences(review: Review, command: str = "lint") -> str:

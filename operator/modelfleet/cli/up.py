@@ -27,7 +27,7 @@ EXIT_UNUSABLE = 2
     "-n", "--namespace", default="default", show_default=True, help="The namespace of objects that name none."
 )
 def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envoy: str | None, namespace: str) -> None:
-    r"""Serve a fleet on this machine, without a cluster.
+    """Serve a fleet on this machine, without a cluster.
 
     PATH is a file or a folder of manifests; without one, a sample fleet is served. Models with an engine run as
     processes here, hosted models are asked at their address, and a stock Envoy answers at one OpenAI-compatible URL.
@@ -39,7 +39,7 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
     ready: http://ADDR:PORT/v1
 
     Ctrl-C lets requests finish and ends everything. Exit codes: 0 ended, 2 it could not be started.
-    """
+    """  # noqa: D301 - click wants the very character
     # What comes next takes a moment, and who ends it in that moment has ended it as well.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.compiler import check_fleet
 from modelfleet.findings import Finding, Key, Path, Reason, Severity, dotted
 from modelfleet.fleet.parse import Foreign, Invalid, Parsed, parse_object
@@ -46,6 +47,8 @@ class _Seen:
     parsed: Parsed
     findings: list[Finding] = field(default_factory=list)
     twin: "_Seen | None" = None
+    is_whole: bool = True
+    """Whether nothing is wrong with the text that it is read from."""
 
     @property
     def order(self) -> tuple[str, Position, Path]:
@@ -62,6 +65,8 @@ class Review:
     findings: list[Located] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     """Paths that are not there or may not be read."""
+    policies: Mapping[Key, RoutingPolicy] = field(default_factory=dict)
+    """Those that can be read, in the order of their names, for what is worth saying beside findings."""
 
     def count(self, severity: Severity) -> int:
         """How many findings are of this severity."""
@@ -78,8 +83,10 @@ def review_sources(sources: Iterable[Source], namespace: str) -> Review:
     # Sorted before they are compared, so that neither the order of arguments nor of files changes what is said.
     seen.sort(key=lambda one: one.order)
     first = _first_of_each(seen)
-    for finding in check_fleet(readable_snapshot((one.parsed for one in first.values()), entries)):
+    snapshot = readable_snapshot((one.parsed for one in first.values()), entries)
+    for finding in check_fleet(snapshot):
         first[finding.subject].findings.append(finding)
+    review.policies = {key: policy for key, policy in snapshot.policies.items() if first[key].is_whole}
     review.findings.sort()
     review.findings.extend(_located(seen))
     # By place alone: what is at one place keeps its order, so that the word about the rest of an object is its last.
@@ -113,7 +120,8 @@ def _objects(
             entries[parsed.key] = entries.get(parsed.key, frozenset()) | names
         # An object of others is not kept, for its document would be: there may be gigabytes of them.
         if not isinstance(parsed, Foreign):
-            yield _Seen(file, document.origin, base, parsed, [*parsed.findings] if isinstance(parsed, Invalid) else [])
+            found = [*parsed.findings] if isinstance(parsed, Invalid) else []
+            yield _Seen(file, document.origin, base, parsed, found, is_whole=not document.problems)
 
 
 def _about_text(file: str, position: Position, path: Path, reason: Reason, message: str) -> Located:

@@ -25,7 +25,7 @@ def test_what_is_not_longer_than_500_letters_is_printed_whole() -> None:
 
 
 def test_json_is_cut_as_the_text_is() -> None:
-    output = as_json(reviewed(LONG, LONG, LONG))
+    output = as_json(reviewed(LONG, LONG, LONG), {})
     (finding,) = json.loads(output)["findings"]
     assert len(finding["path"]) <= LONGEST
     assert finding["object"]["name"].endswith("xend")

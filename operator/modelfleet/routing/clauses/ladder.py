@@ -4,6 +4,7 @@ from typing import Any
 
 from modelfleet.api.routingpolicy.ladder import Retries
 from modelfleet.api.routingpolicy.rules.tiers import tier_names
+from modelfleet.api.routingpolicy.rules.tries import repeats_of
 from modelfleet.api.routingpolicy.spec import RoutingPolicySpec
 from modelfleet.routing.clauses.rules import plan_answer
 
@@ -30,11 +31,3 @@ def plan_retries(spec: RoutingPolicySpec) -> dict[str, Any]:
     if retries.retry_on:
         plan["on"] = {kind.value: True for kind in sorted(retries.retry_on)}
     return plan
-
-
-def repeats_of(spec: RoutingPolicySpec) -> int:
-    """How often a rung is tried again. With a ladder there is something better to do than to ask once more."""
-    declared = spec.retries.attempts if spec.retries else None
-    if declared is not None:
-        return declared
-    return 0 if spec.degrade else 1
