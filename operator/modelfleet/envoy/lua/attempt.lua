@@ -39,7 +39,7 @@ end
 
 local function finish(handle, noted, state, plan, cause)
   local data, decision = notes(handle), noted.decision
-  local last = noted.last or {}
+  local last = noted.last and noted.last.try == #noted.attempts and noted.last or {}
   local status, kind, body, seconds, answered = ending.words(plan, decision, cause, handle:timestamp(), last)
   decision.rung = answered and ladder.height(plan, state.wanted) or state.rung - 1
   decision.reason = cause

@@ -15,7 +15,7 @@ local MESSAGES = {
 local REFUSED = { [401] = true, [403] = true }
 
 -- Status, content type, body, seconds after which to try again, and whether it is the ladder's answer. `decision` is what
--- the record says of the request, `last` the last status that an upstream failed with, and what it asked for.
+-- the record says of the request, `last` the status with which the last try failed, why, and what it asked for.
 function ending.words(plan, decision, cause, milliseconds, last)
   local answer = plan.ladder.answer
   if answer then
@@ -28,7 +28,7 @@ function ending.words(plan, decision, cause, milliseconds, last)
     message = "the host of the model refused the gateway's own credentials"
   end
   local status, kind, body = replies.refusal(cause, message)
-  return status, kind, body, status == 503 and (cause == "overload" and last.again or "1") or nil, false
+  return status, kind, body, status == 503 and (last.reason == "overload" and last.again or "1") or nil, false
 end
 
 return ending

@@ -7,7 +7,8 @@ local FINAL = 200 -- an answer below is a switch of protocols that nobody asked 
 local OVERLOAD = { [429] = true, [503] = true, [529] = true }
 local CREDENTIALS = { [401] = true, [403] = true }
 local TOO_LATE_MS = 100
-local EARLY_MS = 5 -- Envoy's timers go by a clock that may be some milliseconds behind
+-- Envoy's timers go by a clock that stands still while it works, so they come early on a busy machine.
+local EARLY_MS, EARLY_PART = 50, 0.1
 local LEAST_REPEATS = 3
 
 -- What a status says of a try: nil where it is an answer, of whatever kind.
@@ -27,7 +28,7 @@ function ladder.silence(connected, milliseconds, bound)
   if not connected then
     return "connect"
   end
-  return milliseconds >= bound - EARLY_MS and "timeout" or "reset"
+  return milliseconds >= bound - math.min(EARLY_MS, bound * EARLY_PART) and "timeout" or "reset"
 end
 
 local function falls(plan, wanted)
@@ -69,10 +70,12 @@ function ladder.step(plan, rungs, state, cause)
       return { ends = cause }
     end
     if repeats < plan.retries.attempts then
-      denied = not state.room
-      if not denied then
-        return late and { ends = "timeout" } or { rung = state.rung, repeats = repeats + 1 }
+      if late then
+        return { ends = "timeout" }
+      elseif state.room then
+        return { rung = state.rung, repeats = repeats + 1 }
       end
+      denied = true
     end
   end
   if state.rung >= #rungs then

@@ -57,7 +57,7 @@ local function cut_off(handle, data, noted, headers, status)
     return reason
   end
   local decision = noted.decision
-  local said, kind, body, seconds = ending.words(plan, decision, reason, handle:timestamp())
+  local said, kind, body, seconds = ending.words(plan, decision, reason, handle:timestamp(), {})
   decision.rung = ladder.height(plan, exchange.state_of(handle).wanted)
   headers:replace(":status", tostring(said))
   headers:replace("content-type", kind)

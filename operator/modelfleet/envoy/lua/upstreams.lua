@@ -22,14 +22,16 @@ function upstreams.keep(headers, plan)
   return kept
 end
 
+-- `kept` is given at a later try. What an earlier one put on, such as the key of its host, then goes in any case.
 function upstreams.dress(headers, model, kept)
   if kept then
-    for name, value in pairs(kept) do
-      headers:replace(name, value)
-    end
+    headers:replace(":path", kept[":path"])
   end
-  if not model.passThrough then
-    for _, name in ipairs(SECRETS) do
+  for _, name in ipairs(SECRETS) do
+    local own = model.passThrough and kept and kept[name]
+    if own then
+      headers:replace(name, own)
+    elseif kept or not model.passThrough then
       headers:remove(name)
     end
   end

@@ -114,17 +114,17 @@ class Scene:
         """The answer, its headers and its record are all as they should be."""
         record = self.gateway.record(answer)
         check_tries(record, ending.tries)
-        assert skips(record) == list(ending.skipped)
+        assert skips(record) == list(ending.skipped), record
         told = said(answer)
         assert (told["attempts"], told["rung"]) == (str(len(ending.tries)), str(ending.rung)), (told, record)
         assert (record["rung"], record["reason"]) == (ending.rung, ending.reason), record
-        assert (record["status"], record["stream"]) == (answer.status, stream)
-        assert (record["tier"], record["target"]) == ending.wanted
-        assert told["reason"] == (ending.header or ending.reason)
+        assert (record["status"], record["stream"]) == (answer.status, stream), record
+        assert (record["tier"], record["target"]) == ending.wanted, record
+        assert told["reason"] == (ending.header or ending.reason), (told, record)
         of = record["served"] or {}
         tier = TIERS.get(ending.served)
-        assert (of.get("tier"), of.get("model")) == (tier, ending.served or None)
-        assert (told["tier"], told["model"]) == (tier or "-", ending.served or "-")
+        assert (of.get("tier"), of.get("model")) == (tier, ending.served or None), record
+        assert (told["tier"], told["model"]) == (tier or "-", ending.served or "-"), (told, record)
         _check_answer(answer, ending, path, stream=stream)
         return record
 
@@ -139,7 +139,7 @@ def check_tries(record: Record, tries: Iterable[Try]) -> None:
     found = record["attempts"]
     assert [(it["target"], it["reason"], it["status"]) for it in found] == [it[:3] for it in expected], record
     for planned, attempt in zip(expected, found, strict=True):
-        assert set(attempt) == {"target", "status", "reason", "ms"}
+        assert set(attempt) == {"target", "status", "reason", "ms"}, attempt
         assert planned.after_ms - EARLY_MS <= attempt["ms"] <= planned.after_ms + LATE_MS, (planned, record)
 
 
@@ -150,9 +150,9 @@ def _check_answer(answer: Answer, ending: Ending, path: str, *, stream: bool) ->
         return
     assert answer.status == ending.status, answer
     if ending.words:
-        assert words_of(answer, path, stream=stream) == ending.words
+        assert words_of(answer, path, stream=stream) == ending.words, answer
     elif answer.complete and ending.status == 200:
-        assert f"from {ending.served}" in answer.text
+        assert f"from {ending.served}" in answer.text, answer
 
 
 # What the engines do, and what they are asked.

@@ -1,5 +1,6 @@
 """The time of one try, the time of all of them, and who may say how long that is."""
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from tests.dataplane.envoy.ladder.scene import (
 )
 from tests.dataplane.support.answers import Answer
 from tests.dataplane.support.client import Request
-from tests.dataplane.support.steps import Chunk, EndChunks, Stall, Step, Wait, json_answer, sse_event
+from tests.dataplane.support.steps import Chunk, EndChunks, Stall, Step, Wait, in_turn, json_answer, sse_event
 
 DOWN = "degrade: [{tier: mid}, {tier: frontier}]"
 TOLD = f"degrade: [{{tier: mid}}, {{tier: frontier}}, {ANSWER}]"
@@ -50,6 +51,7 @@ POLICIES = {
     "hurried": f"{DOWN}, {times(HURRY_MS)}",
     "hurried-again": f"{AGAIN}, {times(HURRY_MS)}",
     "hurried-told": f"{TOLD}, {times(HURRY_MS)}",
+    **{f"spent-{at}": f"retries: {{attempts: 4, budgetPercent: 0}}, {times(400)}" for at in range(10)},
     "wide": f"{DOWN}, {times(20_000, 400)}",
     "lax": f"{TOLD}, {times(20_000, 400)}",
     "deaf-ears": f"{DOWN}, {times(20_000, 400, ', clientMayLower: false')}",
@@ -82,6 +84,8 @@ class Row:
 SILENT: Sequence[Step] = [Stall()]
 ALL_SILENT = {"small": SILENT, "medium": SILENT, "large": SILENT}
 FAILS = json_answer(500)
+NUMBERS = itertools.count()
+"""Each request needs a budget that nobody has spent, and so a policy of its own."""
 ENDS: list[Step] = [Chunk(sse_event("from small")), EndChunks()]
 ROWS = {
     # Time runs out.
@@ -182,6 +186,15 @@ def test_time(scene: Scene, row: Row, *, stream: bool) -> None:
     assert planned_ms - 60 <= took_ms <= planned_ms + 600, record
     tried = [it.target for it in row.ending.tries]
     assert scene.heard() == {name: count + tried.count(name) for name, count in before.items()}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_where_time_is_over_nobody_asks_what_the_budget_has_left(scene: Scene, *, stream: bool) -> None:
+    """The budget grants three repeats, and in the third the time runs out. It is the time that says no to a fourth."""
+    for _ in range(5):
+        scene.play(small=in_turn(FAILS, FAILS, FAILS, list(SILENT)))
+        ending = refused(0, "timeout", *[Try("small", "5xx", 500)] * 3, late("small", 400))
+        scene.check(scene.ask(f"spent-{next(NUMBERS)}", stream=stream), ending, stream=stream)
 
 
 @pytest.mark.parametrize("stream", [False, True])

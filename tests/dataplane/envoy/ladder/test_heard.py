@@ -27,12 +27,13 @@ CALLERS = {
 NAMES = {
     "own": "Llama/3.1-own",
     "keyed": "engine-keyed",
+    "open": "engine-open",
     "rooted": "engine-rooted",
     "passing": "engine-passing",
     "last": "o",
 }
 """The engines in the order of the ladder, and what each calls its model."""
-PATHS = {"own": "/v1", "keyed": "/openai/v2", "rooted": "", "passing": "/v1", "last": "/v1"}
+PATHS = {"own": "/v1", "keyed": "/openai/v2", "open": "/open", "rooted": "", "passing": "/v1", "last": "/v1"}
 BODY = b'{ "messages" : [{"role":"user",\r\n"content":"\\u00dc \xc3\x9c"}],\t"model" :"auto" , "n":1.50,"x":%b}'
 MEBIBYTE = 1024 * 1024
 GOOD = json_answer(200, '"from last"')
@@ -61,6 +62,7 @@ class Engines:
         objects = [
             model("own", NAMES["own"]),
             hosted("keyed", at["keyed"], secret("first")),
+            hosted("open", at["open"]),
             hosted("rooted", f"{at['rooted']}/", secret("second")),
             hosted("passing", at["passing"], {"passThrough": True}),
             model("last", NAMES["last"]),
@@ -160,7 +162,7 @@ def test_each_path_begins_as_its_address_does(engines: Engines, path: str, attem
 @pytest.mark.parametrize("attempts", [0, 1])
 def test_each_hosted_engine_hears_its_own_host(engines: Engines, attempts: int) -> None:
     engines.ask(BODY % b"0", attempts)
-    for name in ("keyed", "rooted", "passing"):
+    for name in ("keyed", "open", "rooted", "passing"):
         hosts = {seen.header("host") for seen in engines.seen[name]}
         assert hosts == {f"127.0.0.1:{engines.of[name].port}"}
 
@@ -172,6 +174,7 @@ def test_credentials_go_to_whom_they_are_meant_for(engines: Engines, callers: di
     expected = {
         "own": [],
         "keyed": [f"Bearer {KEY}"],
+        "open": [],
         "rooted": [f"Bearer {OTHER}"],
         "passing": [callers["authorization"]] if callers else [],
         "last": [],
@@ -204,7 +207,7 @@ def test_every_try_has_the_id_of_the_request(engines: Engines) -> None:
 def test_the_record_tells_of_all_tries_and_of_no_secret(engines: Engines) -> None:
     record = engines.gateway.record(engines.ask(BODY % b"0", headers=CALLERS))
     assert [it["target"] for it in record["attempts"]] == list(NAMES)
-    assert (record["rung"], record["served"]["model"], record["served"]["hardware"]) == (4, "last", "local")
+    assert (record["rung"], record["served"]["model"], record["served"]["hardware"]) == (5, "last", "local")
     assert record["served"]["endpoint"] == f"127.0.0.1:{engines.of['last'].port}"
     shown = engines.gateway.records.text() + engines.gateway.envoy.text()
     for key in (KEY, OTHER, "caller-secret"):
@@ -215,7 +218,7 @@ def test_an_engine_that_is_left_behind_is_left_at_once(engines: Engines) -> None
     """Who fell behind with its body does not go on working for nobody."""
     engines.fail([*json_answer(503)[:1], Stall()])
     engines.ask(BODY % b"0")
-    for name in ("own", "keyed", "rooted", "passing"):
+    for name in ("own", "keyed", "open", "rooted", "passing"):
         engines.of[name].wait_until_gone()
 
 
