@@ -44,7 +44,7 @@ def shown(text: str, kinds: list[str]) -> str:
 
 def _is_common(document: str) -> bool:
     name = document.split("\n")[1].removeprefix("name: ").strip("'")
-    return name.startswith("/v1/models/") or name.endswith("|") or name == "gate" or name.endswith("/way")
+    return name.startswith("/v1/models/") or name.endswith(("|", "/way")) or name == "gate"
 
 
 def check(path: str, text: str, update_golden: bool) -> None:

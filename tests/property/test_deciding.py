@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from tests.sizes import scale
-from tests.support.deciding import decision, plan_for
-from tests.support.decisions import Asked, decided
+from tests.support.deciding import decision, plan_for, rungs
+from tests.support.decisions import Asked, decided, laddered
 from tests.support.documents import policy, valid
 from tests.support.strategies import FLAGS, few, named, some
 
@@ -44,6 +44,10 @@ TARGETS = st.one_of(
 RULES = st.lists(st.tuples(some(when=WHEN), TARGETS), max_size=5).map(
     lambda pairs: [{"name": f"r{number}", **when, **target} for number, (when, target) in enumerate(pairs)]
 )
+FALLS = st.lists(st.sampled_from(["light", "large", "last"]), max_size=3, unique=True)
+DEGRADE = st.tuples(FALLS, FLAGS).map(
+    lambda steps: [*({"tier": name} for name in steps[0]), *([{"answer": {"body": "later"}}] if steps[1] else [])]
+)
 IDENTIFIERS = some(
     session=st.just("X-Session"), step=st.just("X-Step"), feature=st.just("x-feature"), features=st.just(["legal"])
 ).filter(lambda names: names and ("features" not in names or "feature" in names))
@@ -51,8 +55,9 @@ IDENTIFIERS = some(
 
 @st.composite
 def policies(draw: st.DrawFn) -> RoutingPolicy:
-    tiers: list[Any] = [{"name": name, "models": draw(MODELS)} for name in ("light", "large")]
-    spec = {"tiers": tiers, "rules": draw(RULES)} | ({"identifiers": draw(IDENTIFIERS)} if draw(FLAGS) else {})
+    tiers: list[Any] = [{"name": name, "models": draw(MODELS)} for name in ("light", "large", "last")]
+    spec: dict[str, Any] = {"tiers": tiers, "rules": draw(RULES), "degrade": draw(DEGRADE)}
+    spec |= {"identifiers": draw(IDENTIFIERS)} if draw(FLAGS) else {}
     made = valid(policy(**spec))
     assert isinstance(made, RoutingPolicy)
     return made
@@ -81,3 +86,5 @@ def test_the_script_decides_as_the_design_says(made: RoutingPolicy, asked: list[
         expected = decided(made, one)
         event("default" if expected.rule == "default" else "a rule")
         assert decision(plan, one) == expected
+        if expected.model:
+            assert rungs(plan, one) == laddered(made, one)

@@ -8,10 +8,10 @@ from modelfleet.fleet.world import Gateway, World
 from modelfleet.routing.gateways import plan_gateways
 from tests.support.decisions import Asked, Decided
 from tests.support.luajit import required, runtime
-from tests.support.luavalues import to_lua
+from tests.support.luavalues import from_lua, to_lua
 
 lua = runtime()
-decide = required(lua, "decide")
+decide, ladder = required(lua, "decide"), required(lua, "ladder")
 
 
 def plan_for(policy: RoutingPolicy) -> Any:
@@ -42,3 +42,10 @@ def decision(plan: Any, asked: Asked) -> Decided:
         model.name.decode() if model else None,
         answer.body.decode() if answer else None,
     )
+
+
+def rungs(plan: Any, asked: Asked) -> list[tuple[str | None, str]]:
+    """The rungs that the script makes of it, each a tier and a model."""
+    found = decide.decide(plan, request_for(asked))
+    made = from_lua(ladder.rungs(plan, found.wanted, found.spot))
+    return [(rung.get("tier"), rung["model"]["name"]) for rung in made]

@@ -52,6 +52,20 @@ def decided(policy: RoutingPolicy, asked: Asked) -> Decided:
     return Decided(name, tier=tier.name, model=_drawn(tier.models, spot))
 
 
+def laddered(policy: RoutingPolicy, asked: Asked) -> list[tuple[str | None, str]]:
+    """The rungs above the answer, each a tier and a model, of a request that wants no answer."""
+    first = decided(policy, asked)
+    assert first.model
+    rungs, spot = [(first.tier, first.model)], _spot(policy, asked)
+    for step in policy.spec.degrade or ():
+        if step.answer:
+            break
+        if step.tier != first.tier:
+            tier = next(tier for tier in policy.spec.tiers if tier.name == step.tier)
+            rungs.append((tier.name, _drawn(tier.models, spot_of(f"{spot:.17g}\n{tier.name}".encode()))))
+    return rungs
+
+
 def spot_of(words: bytes) -> float:
     """FNV-1a of 32 bits, mixed once more, as a share of one."""
     digest = 0x811C9DC5

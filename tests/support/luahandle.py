@@ -1,17 +1,33 @@
-"""What Envoy hands to our script, made up in Lua: for what a real Envoy cannot easily be brought to do."""
+"""What Envoy hands to our scripts, made up in Lua: for what a real Envoy cannot easily be brought to do."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.luajit import PRELOAD, required, runtime
+from tests.support.luanotes import Notes
 from tests.support.luavalues import from_lua, to_lua
 
-# The calls and no more than the calls that Envoy has; one that is not here fails as it would there.
+Headers = Sequence[tuple[str, str]]
+
+# The calls and no more than the calls that Envoy has; one that is not here fails as it would there. A call that waits
+# gives control back to the test, and what was taken before it is dead after it.
 HANDLE = """
 local given = ...
-local state = { notes = {}, body = given.body, headers = given.headers, answers = {} }
+local state = { body = given.body, headers = given.headers, answers = {}, now = given.now, wraps = 0 }
 state.clears, state.decoded, state.fetched = 0, 0, 0
+
+local function alive(made)
+  local wraps = state.wraps
+  return setmetatable({}, { __index = function(_, name)
+    assert(wraps == state.wraps, "object used outside of proper scope")
+    return made[name]
+  end })
+end
+local function wait(what)
+  state.wraps = state.wraps + 1
+  return coroutine.yield(what)
+end
 
 local headers = {}
 local function positions(name)
@@ -29,6 +45,7 @@ end
 function headers:getNumValues(name) return #positions(name) end
 function headers:getAtIndex(name, index) return state.headers[positions(name)[index + 1]][2] end
 function headers:remove(name)
+  assert(not state.gone, "header map can no longer be modified")
   local found = positions(name)
   for index = #found, 1, -1 do table.remove(state.headers, found[index]) end
 end
@@ -38,43 +55,50 @@ function headers:replace(name, value)
   state.headers[#state.headers + 1] = { name, value }
 end
 
-local buffer = {}
-function buffer:length() return #state.body end
-function buffer:getBytes(offset, count)
-  assert(offset >= 0 and count >= 0 and offset + count <= #state.body, "outside the body")
-  state.fetched = state.fetched + count
-  return state.body:sub(offset + 1, offset + count)
-end
-function buffer:setBytes(bytes)
-  state.body = bytes
-  headers:replace("content-length", tostring(#bytes))
+local function buffer_of(bytes)
+  local buffer = {}
+  function buffer:length() return #bytes end
+  function buffer:getBytes(offset, count)
+    assert(offset >= 0 and count >= 0 and offset + count <= #bytes, "outside the body")
+    state.fetched = state.fetched + count
+    return bytes:sub(offset + 1, offset + count)
+  end
+  function buffer:setBytes(changed)
+    bytes, state.body = changed, changed
+    headers:replace("content-length", tostring(#changed))
+  end
+  return buffer
 end
 
 local dynamic = {}
-function dynamic:get(namespace) return state.notes[namespace] end
-function dynamic:set(namespace, key, value)
-  assert(value ~= nil, "nothing cannot be noted")
-  state.notes[namespace] = state.notes[namespace] or {}
-  state.notes[namespace][key] = value
-end
+function dynamic:get(namespace) return given.notes.get(namespace) end
+function dynamic:set(namespace, key, value) given.notes.set(namespace, key, value) end
 
 local info = {}
-function info:dynamicMetadata() return dynamic end
+function info:dynamicMetadata() return alive(dynamic) end
 
-local handle = { state = state }
-function handle:headers() return headers end
+local handle = {}
+function handle:headers() return alive(headers) end
 function handle:body(always)
-  assert(always == true, "without a body there would be none to look at")
-  return buffer
+  if not state.body and not always then return nil end
+  if not state.whole then
+    if state.body then wait("body") end
+    state.whole = buffer_of(state.body or "")
+  end
+  return alive(state.whole)
 end
 function handle:bodyChunks()
-  local done = false
-  return function() if not done then done = true; return buffer end end
+  return function()
+    if not state.body then return nil end
+    state.gone = true
+    local chunk = wait("chunk")
+    return chunk and alive(buffer_of(chunk))
+  end
 end
-function handle:streamInfo() return info end
+function handle:streamInfo() return alive(info) end
 function handle:filterContext() return { get = function(_, key) return given.context[key] end } end
 function handle:metadata()
-  local data = given.routes[headers:get("x-modelfleet-scope") or ""] or {}
+  local data = given.route or given.routes[headers:get("x-modelfleet-scope") or ""] or {}
   local function get(_, key)
     state.decoded = state.decoded + (key == "plan" and 1 or 0)
     return data[key]
@@ -82,12 +106,25 @@ function handle:metadata()
   return { get = get }
 end
 function handle:clearRouteCache() state.clears = state.clears + 1 end
-function handle:timestamp() return given.now end
+function handle:timestamp() return state.now end
 function handle:respond(answer, body)
+  assert(not state.gone, "respond cannot be called if headers have been continued")
   assert(type(body) == "string", "an answer has a body")
   state.answers[#state.answers + 1] = { headers = answer, body = body }
+  wait("nothing") -- for good: who has answered does not come back
 end
-return handle
+
+local running
+function state.resume(...)
+  local went, waits = coroutine.resume(running, ...)
+  if not went then error(waits, 0) end
+  state.waits = coroutine.status(running) ~= "dead" and waits or nil
+end
+function state.call(name)
+  running = coroutine.create(_G[name])
+  state.resume(handle)
+end
+return state
 """
 
 # The generator's seed comes from the system, which is out of reach here; a test says where chance falls.
@@ -107,11 +144,13 @@ class Script:
     routes: dict[str, Any] = field(default_factory=dict)
     hosts: Sequence[str] = ()
     max_body_bytes: int = 4 * 1024 * 1024
+    entry: str = "gateway"
+    now: int = 1_700_000_000_500
     lua: Any = field(default_factory=runtime)
 
     def __post_init__(self) -> None:
         self.lua.execute(PRELOAD, b"chance", CHANCE)
-        required(self.lua, "gateway")
+        required(self.lua, self.entry)
 
     def fall(self, spot: float) -> None:
         """Where chance falls from now on."""
@@ -120,57 +159,81 @@ class Script:
     def request(
         self,
         body: bytes,
-        headers: Sequence[tuple[str, str]] = JSON,
+        headers: Headers = JSON,
         *,
         path: str = "/v1/chat/completions",
         method: str = "POST",
         authority: str = "gw",
     ) -> "Handled":
+        """A request as it comes, whole."""
         pseudo = ((":method", method), (":path", path), (":authority", authority), ("x-request-id", "id-1"))
-        return self._run(b"envoy_on_request", [*pseudo, *headers], body)
+        return self.handle([*pseudo, *headers], body).call("envoy_on_request").resume_whole()
 
     def response(
-        self,
-        noted: Mapping[str, Any],
-        headers: Sequence[tuple[str, str]],
-        body: bytes = b"",
+        self, noted: Mapping[str, Any] | Notes, headers: Headers, body: bytes = b"", route: Any = None
     ) -> "Handled":
-        return self._run(b"envoy_on_response", headers, body, notes=noted)
+        """An answer on its way back, whole."""
+        notes = noted if isinstance(noted, Notes) else Notes(**noted)
+        return self.handle(headers, body, notes, route).call("envoy_on_response").resume_whole()
 
-    def _run(self, name: bytes, headers: Sequence[tuple[str, str]], body: bytes, notes: Any = None) -> "Handled":
+    def handle(self, headers: Headers, body: bytes | None, notes: Notes | None = None, route: Any = None) -> "Handled":
+        """What Envoy calls the script with. Without a body it ends with its headers."""
+        notes = notes or Notes()
         given = {
             "headers": headers,
             "routes": self.routes,
             "context": {"hosts": self.hosts, "maxBodyBytes": self.max_body_bytes},
+            "now": self.now,
+            **({"route": route} if route else {}),
         }
         table = to_lua(self.lua, given)
-        table[b"body"], table[b"now"] = body, 1_700_000_000_500
-        handle = self.lua.execute(HANDLE, table)
-        if notes:
-            handle.state.notes[b"modelfleet"] = to_lua(self.lua, notes)
-        self.lua.globals()[name](handle)
-        return Handled(handle.state)
+        table[b"body"], table[b"notes"] = body, notes.for_lua(self.lua)
+        return Handled(self.lua.execute(HANDLE, table), notes)
 
 
 @dataclass
 class Handled:
-    """What the script left behind."""
+    """One half of a request's way through a script, and what the script leaves behind."""
 
     state: Any
+    noted: Notes
+
+    def call(self, name: str) -> "Handled":
+        """Runs it up to its end, or up to where it waits."""
+        self.state.call(name.encode())
+        return self
+
+    def resume(self, piece: bytes | None = None) -> "Handled":
+        """What it waits for is there: the whole body, a piece of it, or with nothing the end of the pieces."""
+        self.state.resume(piece)
+        return self
+
+    def resume_whole(self) -> "Handled":
+        """The body is there, whole, where it waits for that."""
+        return self.resume() if self.waits == "body" else self
+
+    @property
+    def waits(self) -> str | None:
+        waits = self.state.waits
+        return waits.decode() if waits else None
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        return [
+            (from_lua(name), from_lua(value)) for name, value in (it.values() for it in self.state.headers.values())
+        ]
 
     @property
     def headers(self) -> dict[str, str]:
-        return {
-            name.decode(): value.decode() for name, value in (pair.values() for pair in self.state.headers.values())
-        }
+        return dict(self.pairs)
 
     @property
     def body(self) -> bytes:
-        return bytes(self.state.body)
+        return bytes(self.state.body or b"")
 
     @property
     def notes(self) -> Any:
-        return from_lua(self.state.notes).get("modelfleet", {})
+        return self.noted.of()
 
     @property
     def answer(self) -> tuple[int, str, bytes] | None:
@@ -181,3 +244,10 @@ class Handled:
             return None
         headers = from_lua(answers[0].headers)
         return int(headers[":status"]), headers["content-type"], bytes(answers[0].body)
+
+    @property
+    def retry_after(self) -> str | None:
+        """What that answer says of when to come back."""
+        headers = from_lua(next(iter(self.state.answers.values())).headers)
+        found: str | None = headers.get("retry-after")
+        return found

@@ -67,7 +67,8 @@ def test_a_fleet_without_mistakes_is_in_force_whole() -> None:
 def test_nothing_at_all_is_a_gateway_that_serves_nothing() -> None:
     plan = compiled()
     kinds = [kind for kind, _ in bytes_of(plan)]
-    assert kinds == ["TypedExtensionConfig", "Listener", "RouteConfiguration", "ScopedRouteConfiguration"]
+    assert kinds == ["Cluster", "TypedExtensionConfig", "Listener", "RouteConfiguration", "ScopedRouteConfiguration"]
+    assert names(plan, "Cluster") == ["gate"]
     assert compile_fleet(fleet()).gateways == {}
 
 
@@ -115,7 +116,8 @@ def test_a_deleted_policy_takes_its_targets_along() -> None:
     good = compiled(policy(), served("q", "b"), model())
     one = compiled(policy(), model(), before=good)
     assert names(one, "ScopedRouteConfiguration") == ["*|", "*|auto"]
-    assert names(compiled(model(), before=one), "Cluster") == []
+    assert names(one, "Cluster") == ["default/m", "default/m/way", "gate"]
+    assert names(compiled(model(), before=one), "Cluster") == ["gate"]
 
 
 def owner(plan: FleetPlan, scope: str) -> Key:

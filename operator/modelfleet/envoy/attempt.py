@@ -15,7 +15,8 @@ VM = "modelfleet.attempt"
 
 def attempt_filters(*others: dict[str, Any]) -> list[dict[str, Any]]:
     """The filters in the order in which a request passes them; an answer comes back the other way round."""
-    return [_place(), _script(), _strip(), *others, render_clock(), _codec()]
+    # What others put on a request comes before the script: at the gate it is taken off again for whom it is not meant.
+    return [_place(), *others, _script(), _strip(), render_clock(), _codec()]
 
 
 def _place() -> dict[str, Any]:
@@ -27,8 +28,10 @@ def _place() -> dict[str, Any]:
 
 
 def _strip() -> dict[str, Any]:
-    # What an upstream says in our name is nobody's; the script behind it speaks for us.
-    mutations = {"response_mutations": [{"remove_on_match": {"key_matcher": {"prefix": OURS}}}]}
+    # What an upstream says in our name is nobody's; the script behind it speaks for us. In Envoy's name it could forbid
+    # a retry.
+    prefixes = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in (OURS, "x-envoy-")]
+    mutations = {"response_mutations": prefixes}
     return _filter("strip", f"{FILTERS}.header_mutation.v3.HeaderMutation", {"mutations": mutations})
 
 

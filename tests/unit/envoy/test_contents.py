@@ -14,9 +14,10 @@ from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
 from xds.type.v3 import typed_struct_pb2
 
-from modelfleet.envoy import contents
+from modelfleet.envoy import contents, newer
 from modelfleet.envoy.check import check_resources, without_defective
 from modelfleet.envoy.contents import MAX_ROUTES
+from modelfleet.envoy.typed import any_of
 from modelfleet.envoy.walk import known_type
 from tests.unit.envoy.snapshots import (
     HCM,
@@ -93,6 +94,60 @@ def test_a_cluster_of_clusters_needs_all_of_them(made: Any) -> None:
     place = "cluster_type.typed_config.clusters[1]"
     assert told(cluster(), made) == [f'Cluster "all": {place}: there is no Cluster "d"']
     assert told(cluster(), cluster("d"), made) == []
+
+
+def grouped(groups: Any) -> Any:
+    """A route whose clusters stand in groups, by a message that the published protos lack."""
+    name = "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
+    struct = typed_struct_pb2.TypedStruct(type_url=f"type.googleapis.com/{name}")
+    struct.value.update({"priority_groups": groups})
+    made = route_components_pb2.Route(match=route_components_pb2.RouteMatch(prefix="/"))
+    extension = made.route.inline_cluster_specifier_plugin.extension
+    extension.name = "way"
+    extension.typed_config.Pack(struct)
+    return made
+
+
+def in_group(*names: str) -> dict[str, Any]:
+    return {"name": "g", "clusters": [{"cluster_name": name, "weight": 1} for name in names]}
+
+
+def test_a_route_needs_the_clusters_of_each_of_its_groups() -> None:
+    made = grouped([in_group("c"), in_group("c", "d")])
+    place = (
+        "virtual_hosts[0].routes[0].route.inline_cluster_specifier_plugin.extension.typed_config"
+        ".priority_groups[1].clusters[1]"
+    )
+    assert told(cluster(), table(made)) == [f'RouteConfiguration "r": {place}: there is no Cluster "d"']
+    assert told(cluster(), cluster("d"), table(made)) == []
+
+
+@pytest.mark.parametrize("groups", [[], [{}], [{"name": "g"}], [{"name": "g", "clusters": []}]])
+def test_a_group_without_clusters_needs_none(groups: Any) -> None:
+    assert told(table(grouped(groups))) == []
+
+
+def test_a_cluster_without_a_name_is_one_that_nobody_has() -> None:
+    (text,) = told(cluster(), table(grouped([{"name": "g", "clusters": [{}]}])))
+    assert text.endswith('priority_groups[0].clusters[0]: there is no Cluster ""')
+
+
+def of_ours(*names: str) -> Any:
+    made = cluster("all")
+    made.cluster_type.name = "x"
+    made.cluster_type.typed_config.CopyFrom(any_of(newer.composite(list(names))))
+    return made
+
+
+def test_a_way_needs_its_replicas_once_however_often_it_names_them_and_the_gate() -> None:
+    made = of_ours(*["c"] * 25, "d", "c")
+    place = 'Cluster "all": cluster_type.typed_config'
+    assert told(made) == [
+        f'{place}.clusters[0]: there is no Cluster "c"',
+        f'{place}.clusters[25]: there is no Cluster "d"',
+    ]
+    assert told(made, cluster()) == [f'{place}.clusters[25]: there is no Cluster "d"']
+    assert told(made, cluster(), cluster("d")) == []
 
 
 def with_tls() -> Any:
@@ -278,7 +333,10 @@ def test_a_cluster_is_needed_wherever_one_is_named(field: str) -> None:
     assert contents.contents(made) == [(name, contents.Need(contents.CLUSTER, "x"))]
 
 
-@pytest.mark.parametrize("made", [table(route()), table(planned({})), composite("composite", []), cluster()])
+@pytest.mark.parametrize(
+    "made",
+    [table(route()), table(planned({})), table(grouped([{}])), of_ours("c"), composite("composite", []), cluster()],
+)
 def test_a_look_changes_nothing(made: Any) -> None:
     before = made.SerializeToString(deterministic=True)
     contents.contents(made)

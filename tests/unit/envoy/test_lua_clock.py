@@ -10,12 +10,20 @@ from tests.support.luavalues import to_lua
 
 lua = runtime()
 clock = required(lua, "clock")
-TIMES = {"total": 30_000, "firstToken": 4_000, "answer": 20_000, "lower": True}
+TIMES = {"total": 30_000, "firstToken": 4_000, "answer": 20_000, "gap": 9_000, "lower": True}
+UNTIL = 1_700_000_030_000
+TOTAL, TRY = b"x-envoy-upstream-rq-timeout-ms", b"x-envoy-upstream-rq-per-try-timeout-ms"
 
-HEADERS = """
-local headers = { set = {} }
-function headers:replace(name, value) self.set[#self.set + 1] = name .. "=" .. value end
-return headers
+HANDLE = """
+local told = { headers = {}, notes = {} }
+local headers, dynamic = {}, {}
+function headers:replace(name, value)
+  assert(type(value) == "string", "headers are strings")
+  told.headers[name] = value
+end
+function dynamic:set(namespace, key, value) told.notes[namespace .. "/" .. key] = value end
+local info = { dynamicMetadata = function() return dynamic end }
+return { streamInfo = function() return info end }, headers, told
 """
 
 
@@ -23,10 +31,11 @@ def total(asked: bytes | None, **times: Any) -> Any:
     return clock.total(to_lua(lua, {**TIMES, **times}), asked)
 
 
-def told(bound: int, *, stream: bool, **times: Any) -> list[bytes]:
-    headers = lua.execute(HEADERS)
-    clock.set(headers, to_lua(lua, {**TIMES, **times}), bound, stream)
-    return list(headers.set.values())
+def told(bound: int, whole: int = 30_000, *, stream: bool) -> tuple[dict[bytes, bytes], dict[bytes, int]]:
+    """The headers that the router reads, and the notes that the clock filter reads."""
+    handle, headers, found = lua.execute(HANDLE)
+    clock.set(handle, headers, to_lua(lua, TIMES), to_lua(lua, {"bound": bound, "total": whole, "till": UNTIL}), stream)
+    return dict(found.headers.items()), dict(found.notes.items())
 
 
 @pytest.mark.parametrize(
@@ -53,19 +62,22 @@ def test_where_callers_may_not_lower_what_they_ask_is_nobody_s_business(asked: b
     assert total(asked, lower=False) == 30_000
 
 
-def test_a_whole_answer_is_bounded_by_the_smaller_of_its_own_bound_and_the_total() -> None:
-    assert told(30_000, stream=False) == [b"x-envoy-upstream-rq-timeout-ms=20000"]
-    assert told(5_000, stream=False) == [b"x-envoy-upstream-rq-timeout-ms=5000"]
+def test_the_router_bounds_a_whole_answer_and_each_try_at_it_where_that_is_shorter() -> None:
+    assert told(20_000, stream=False) == ({TOTAL: b"30000", TRY: b"20000"}, {})
+    assert told(30_000, stream=False) == ({TOTAL: b"30000"}, {})
+    assert told(5_000, 5_000, stream=False) == ({TOTAL: b"5000"}, {})
 
 
-def test_a_stream_is_bounded_up_to_its_first_byte_alone() -> None:
-    assert told(30_000, stream=True) == [b"x-envoy-upstream-rq-per-try-timeout-ms=4000"]
-    assert told(1_500, stream=True) == [b"x-envoy-upstream-rq-per-try-timeout-ms=1500"]
+def test_of_a_stream_the_router_bounds_a_try_alone_and_the_clock_the_whole_up_to_its_first_byte() -> None:
+    watched = {b"modelfleet.clock/until": UNTIL, b"modelfleet.clock/gap": 9_000}
+    assert told(4_000, stream=True) == ({TRY: b"4000"}, watched)
+    assert told(1_500, 1_500, stream=True) == ({TRY: b"1500"}, watched)
 
 
 def test_the_longest_bound_is_written_as_a_number_and_not_as_a_power() -> None:
     longest = 359_996_400_000  # what four parts of a duration come to
-    assert told(longest, stream=False, answer=longest) == [b"x-envoy-upstream-rq-timeout-ms=359996400000"]
+    assert told(longest, longest, stream=False)[0] == {TOTAL: b"359996400000"}
+    assert told(longest, longest, stream=True)[0] == {TRY: b"359996400000"}
 
 
 def test_nothing_of_it_is_kept_between_requests() -> None:

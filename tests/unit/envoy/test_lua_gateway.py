@@ -1,35 +1,22 @@
 """The way in: whose a request is, what is refused, what is sent on, and what a worker remembers."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from lupa import luajit21
 
-from modelfleet.fleet.world import Gateway, World
-from modelfleet.routing.gateways import plan_gateways
-from tests.support.documents import Document, fleet, model, policy
+from tests.support.documents import model, policy
 from tests.support.luahandle import JSON, Handled, Script
+from tests.support.luajourney import BODY, routes, steered
 
-TARGET, SCOPE, STREAM = "x-modelfleet-target", "x-modelfleet-scope", "x-modelfleet-stream"
-BODY = b'{"messages": [], "model" : "auto", "seed": 1}'
+SCOPE, STREAM = "x-modelfleet-scope", "x-modelfleet-stream"
+NOW = 1_700_000_000_500
 SESSION = {"authorization": "Bearer mine", "proxy-authorization": "mine", "x-api-key": "mine", "cookie": "mine"}
 RULES = [
     {"name": "busy", "when": {"headers": {"x-a": "1"}}, "answer": {"body": 'say "later"'}},
     {"name": "no", "when": {"headers": {"x-a": "2"}}, "answer": {"status": 422, "body": "no"}},
 ]
-
-
-def routes(*documents: Document) -> dict[str, Any]:
-    """By scope what the script finds under it."""
-    world = World(gateways={"default": Gateway("default")})
-    (gateway,) = plan_gateways(replace(fleet(*documents), world=world))
-    return {
-        f"{host or '*'}|{name}": {"policy": f"default/{plan.key.name}", "revision": "r1", "plan": plan.numbers}
-        for plan in gateway.policies
-        for host, name in plan.claims
-    }
 
 
 def script(change: str = "", engine: str = "", **spec: Any) -> Script:
@@ -40,7 +27,7 @@ def error(handled: Handled) -> tuple[int, str]:
     assert handled.answer is not None
     status, kind, body = handled.answer
     assert kind == "application/json"
-    assert TARGET not in handled.headers
+    assert steered(handled) == []
     # Decoded first: json takes bytes that other clients refuse.
     return status, json.loads(body.decode())["error"]["code"]
 
@@ -49,7 +36,7 @@ def test_a_request_is_sent_to_its_model_with_the_name_that_the_engine_knows() ->
     handled = script().request(BODY, [*JSON, *SESSION.items(), ("x-other", "kept")])
     assert handled.answer is None
     assert handled.body == b'{"messages": [], "model" : "m", "seed": 1}'
-    assert handled.headers[TARGET] == "default/m"
+    assert steered(handled) == ["default/m/way", "gate"]
     assert handled.headers["x-other"] == "kept"
     assert not SESSION.keys() & handled.headers.keys()
     assert handled.notes["decision"]["rule"] == "default"
@@ -72,13 +59,72 @@ def test_credentials_go_along_only_where_the_model_s_host_takes_them() -> None:
 def test_a_stream_is_marked_and_bounded_as_one() -> None:
     one, other = (script().request(b'{"model":"auto","stream":%s}' % word) for word in (b"true", b"false"))
     assert (one.headers[STREAM], one.headers["x-envoy-upstream-rq-per-try-timeout-ms"]) == ("1", "60000")
+    assert one.noted.of("modelfleet.clock") == {"until": NOW + 600_000, "gap": 60_000}
     assert STREAM not in other.headers
     assert other.headers["x-envoy-upstream-rq-timeout-ms"] == "600000"
+    assert other.noted.of("modelfleet.clock") == {}
+
+
+def test_the_first_try_needs_nothing_done_to_it_and_has_no_connection_yet() -> None:
+    handled = script().request(BODY)
+    assert (handled.headers["x-modelfleet-turn"], handled.headers[":authority"]) == ("plain", "-")
+    assert handled.notes["attempts"] == [{"target": "m", "status": 0, "reason": "abandoned", "ms": 0}]
+    assert handled.notes["began"] == NOW
+
+
+def state(handled: Handled) -> Any:
+    return handled.noted.of("modelfleet.ladder")["state"]
+
+
+def test_what_the_gate_has_to_know_goes_along() -> None:
+    named = [{"name": "light", "models": [{"name": "m"}]}, {"name": "large", "models": [{"name": "n"}]}]
+    made = script(tiers=named, rules=[{"name": "r", "tier": "large"}], timeouts={"total": "9s", "answer": "2s"})
+    made.fall(0.25)
+    found = state(made.request(BODY))
+    begin = BODY.index(b'"auto"')
+    assert found == {
+        "wanted": {"tier": 2},
+        "tier": "large",
+        "spot": 0.25,
+        "seen": 1,
+        "bound": 2_000,
+        "total": 9_000,
+        "till": NOW + 9_000,
+        # In the body, as the first try has it.
+        "from": begin,
+        "length": len(b'"n"'),
+        "written": "n",
+        "rung": 1,
+        "repeats": 0,
+        "made": 0,
+    }
+    assert state(made.request(b'{"model":"auto","stream":true}'))["bound"] == 9_000
+    assert state(script(rules=[{"name": "r", "models": [{"name": "m"}]}]).request(BODY))["wanted"] == {"rule": 1}
+
+
+def test_a_policy_s_requests_are_counted_and_those_that_are_sent_nowhere_are_not() -> None:
+    made = script(rules=RULES)
+    made.request(BODY, [*JSON, ("x-a", "1")])
+    made.request(BODY, [*JSON, ("x-request-timeout", "soon")])
+    assert [state(made.request(BODY))["seen"] for _ in range(3)] == [1, 2, 3]
+    made.now += 11_000
+    assert state(made.request(BODY))["seen"] == 1
+
+
+def test_what_a_later_try_may_need_is_kept_only_where_a_model_can_ask_for_it() -> None:
+    asked = [*JSON, *SESSION.items()]
+    assert "kept" not in state(script().request(BODY, asked))
+    rooted = "{engine: null, external: {url: 'https://api.example.com/other'}}"
+    assert state(script(engine=rooted).request(BODY, asked))["kept"] == {":path": "/v1/chat/completions"}
+    passing = "{engine: null, external: {url: 'https://api.example.com/v1', credentials: {passThrough: true}}}"
+    kept = {":path": "/v1/chat/completions", **SESSION}
+    assert state(script(engine=passing).request(BODY, asked))["kept"] == kept
 
 
 def test_a_caller_s_own_bound_is_taken_and_goes_no_further() -> None:
     handled = script().request(BODY, [*JSON, ("x-request-timeout", "2s")])
     assert handled.headers["x-envoy-upstream-rq-timeout-ms"] == "2000"
+    assert state(handled)["till"] == NOW + 2_000
     assert "x-request-timeout" not in handled.headers
 
 
@@ -180,7 +226,7 @@ def test_a_canned_answer_takes_the_caller_s_form() -> None:
     status, kind, body = handled.answer
     assert (status, kind) == (200, "application/json")
     assert json.loads(body)["choices"][0]["message"]["content"] == 'say "later"'
-    assert (json.loads(body)["model"], TARGET in handled.headers) == ("auto", False)
+    assert (json.loads(body)["model"], len(steered(handled))) == ("auto", 0)
     assert handled.notes["decision"] | {"reason": "answer", "rule": "busy", "rung": 0} == handled.notes["decision"]
     refused = made.request(BODY, [*JSON, ("x-a", "2")])
     assert refused.answer is not None
@@ -193,8 +239,8 @@ def test_chance_draws_anew_for_each_request() -> None:
     found = []
     for spot in (0.1, 0.9):
         made.fall(spot)
-        found.append(made.request(BODY).headers[TARGET])
-    assert found == ["default/m", "default/n"]
+        found.append(steered(made.request(BODY))[0])
+    assert found == ["default/m/way", "default/n/way"]
 
 
 def test_a_plan_is_decoded_once_in_each_revision() -> None:

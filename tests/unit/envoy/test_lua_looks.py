@@ -8,7 +8,7 @@ import pytest
 from modelfleet.routing.looks import MOST
 from tests.support.documents import model, policy
 from tests.support.luahandle import Handled, Script
-from tests.unit.envoy.test_lua_gateway import routes
+from tests.support.luajourney import routes
 
 MIB = 1024 * 1024
 PATHS = [f"part{number}.inner" for number in range(MOST)]

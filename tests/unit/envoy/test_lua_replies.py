@@ -118,8 +118,13 @@ def test_an_error_is_in_openai_s_shape(message: str, kind: str, code: str) -> No
         ("model_not_found", 404),
         ("body_too_large", 413),
         ("unsupported_media_type", 415),
-        ("upstream_credentials", 503),
-        ("overloaded", 503),
+        ("unsupported_upgrade", 400),
+        ("connect", 503),
+        ("reset", 503),
+        ("overload", 503),
+        ("5xx", 503),
+        ("no_capacity", 503),
+        ("timeout", 504),
     ],
 )
 def test_a_refusal_has_the_status_of_its_code(code: str, status: int) -> None:

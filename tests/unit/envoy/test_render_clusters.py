@@ -19,7 +19,7 @@ GATEWAY = Gateway("default", roots="/roots.pem")
 
 
 def target(host: HostPlan | None = None, breaker: tuple[int, int] = (5, 10_000), slow_start_ms: int = 0) -> TargetPlan:
-    return TargetPlan("team/m/x", M, "alias", BreakerPlan(*breaker), slow_start_ms, host)
+    return TargetPlan("team/m/x", M, "alias", BreakerPlan(*breaker), 250, slow_start_ms, host)
 
 
 def host(
@@ -46,6 +46,10 @@ def test_a_model_of_one_s_own_has_endpoints_under_its_own_name() -> None:
     made = message(target())
     assert (made.name, made.type) == ("team/m/x", Cluster.EDS)
     assert made.eds_cluster_config.service_name == "team/m"
+
+
+def test_a_connection_has_as_long_as_the_target_says() -> None:
+    assert shown(target())["connect_timeout"] == "0.250s"
 
 
 def test_nothing_of_envoy_s_own_binds_in_silence() -> None:
@@ -107,12 +111,10 @@ def test_who_answers_over_tls_is_checked_by_name_and_authority() -> None:
     assert "transport_socket" not in shown(target(host(secure=False)))
 
 
-def test_a_key_goes_along_in_place_of_what_the_caller_sent() -> None:
-    injector, codec = protocol(host(secret=(KEYS, "token")))["http_filters"]
-    assert injector["typed_config"]["overwrite"] is True
-    assert injector["typed_config"]["credential"]["typed_config"]["credential"]["name"] == "team/keys/token"
-    assert codec["name"] == "codec"
-    assert "http_filters" not in protocol(host())
+def test_no_filters_stand_in_a_cluster_of_replicas() -> None:
+    """They stand in the way to it, and would be passed over here."""
+    for made in (host(), host(secret=(KEYS, "token")), host(secure=False, secret=(KEYS, "token"))):
+        assert "http_filters" not in protocol(made)
 
 
 def test_a_resource_without_the_entry_is_not_made() -> None:
@@ -141,6 +143,13 @@ def test_endpoints_are_grouped_by_place_in_order_and_say_their_hardware() -> Non
     assert first["endpoint"]["address"]["socket_address"] == {"address": "10.0.0.1", "port_value": 81}
     hardware = [one["metadata"]["filter_metadata"]["modelfleet"]["hardware"] for one in (first, second)]
     assert hardware == ["gpu", "-"]
+
+
+@pytest.mark.parametrize(("address", "named"), [("10.0.0.1", "10.0.0.1:80"), ("fd00::1", "[fd00::1]:80")])
+def test_an_engine_hears_the_address_of_its_replica_as_host(address: str, named: str) -> None:
+    made = display_resource(render_endpoints(M, [Endpoint(address, 80, "")]))["resource"]
+    (entry,) = made["endpoints"][0]["lb_endpoints"]
+    assert entry["endpoint"]["hostname"] == named
 
 
 def test_a_model_without_a_replica_has_endpoints_all_the_same() -> None:

@@ -4,24 +4,24 @@ import json
 from typing import Any
 
 import pytest
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from modelfleet.envoy.display import display_resource
 from modelfleet.envoy.listener import render_listener
-from modelfleet.envoy.names import OURS, SAID, SCOPE, STREAM, TARGET
+from modelfleet.envoy.names import GATE, MOST_ATTEMPTS, SCOPE, STREAM, WAY
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.envoy.routes import render_catalogues, render_policy
-from modelfleet.envoy.script import ENTRY, bundle, modules, render_script
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway
-from modelfleet.routing.plan import PolicyPlan, StreamPlan
-from tests.support.luajit import runtime
+from modelfleet.routing.plan import PolicyPlan
 
 P, Q = Key("RoutingPolicy", "team", "p"), Key("RoutingPolicy", "other", "q")
 GATEWAY = Gateway("default", max_body_bytes=5000)
 
 
 def plan(key: Key = P, *claims: tuple[str, str], **numbers: Any) -> PolicyPlan:
-    return PolicyPlan(key, claims or (("", "auto"),), numbers, StreamPlan(2_500, 600_000), ())
+    return PolicyPlan(key, claims or (("", "auto"),), numbers, 600_000, ())
 
 
 def rendered(made: PolicyPlan) -> tuple[Any, list[XdsResource]]:
@@ -43,18 +43,67 @@ def test_a_stream_has_a_route_of_its_own_which_comes_first() -> None:
     stream, answer = routes(plan())
     assert stream["match"] == {"prefix": "/", "headers": [{"name": STREAM, "present_match": True}]}
     assert answer["match"] == {"prefix": "/"}
-    assert stream["route"]["idle_timeout"] == "2.500s"
-    assert stream["route"]["max_stream_duration"] == {"max_stream_duration": "600s"}
-    assert answer["route"] == {"cluster_header": TARGET, "auto_host_rewrite": True, "timeout": "0s"}
+    assert stream["route"].pop("max_stream_duration") == {"max_stream_duration": "600s"}
+    # All else that bounds a request stands in its own headers and notes.
+    assert stream["route"] == answer["route"]
+    assert answer["route"]["timeout"] == "0s"
+    assert "idle_timeout" not in answer["route"]
 
 
 def test_both_routes_carry_the_same_plan_and_let_nothing_of_ours_out() -> None:
     stream, answer = routes(plan(a=1))
     assert stream["metadata"] == answer["metadata"]
     for route in (stream, answer):
-        assert route["request_headers_to_remove"] == [SCOPE, TARGET, STREAM]
-        assert route["response_headers_to_remove"] == [*(OURS + name for name in SAID), SCOPE, TARGET, STREAM]
-        assert route["request_body_buffer_limit"] == 5000 + 4096
+        assert route["request_headers_to_remove"] == [SCOPE, STREAM]
+        (added,) = route["response_headers_to_add"]
+        assert added["header"] == {
+            "key": "x-modelfleet-upstream",
+            "value": "%UPSTREAM_HOST% %UPSTREAM_METADATA(modelfleet:hardware)%",
+        }
+
+
+@pytest.mark.parametrize(("most", "held"), [(5_000, 33 << 20), (100 << 20, (100 << 20) + 4096)])
+def test_as_much_is_buffered_as_the_longest_body_or_the_longest_answer_needs(most: int, held: int) -> None:
+    table, *_ = render_policy(plan(), Gateway("default", max_body_bytes=most))
+    for route in display_resource(table)["resource"]["virtual_hosts"][0]["routes"]:
+        assert route["request_body_buffer_limit"] == held
+
+
+def test_where_a_try_goes_stands_in_the_request_s_own_notes_and_without_any_it_ends_at_the_gate() -> None:
+    stream, answer = routes(plan())
+    for route in (stream, answer):
+        config = route["route"]["inline_cluster_specifier_plugin"]["extension"]["typed_config"]
+        assert config["@type"].endswith("priority_group.v3.PriorityGroupClusterSpecifier")
+        assert config["override_metadata_namespace"] == WAY
+        assert config["priority_groups"] == [{"name": GATE, "clusters": [{"cluster_name": GATE, "weight": 1}]}]
+        assert route["route"]["auto_host_rewrite"] is True
+
+
+def test_every_try_that_fails_is_followed_by_the_gate_and_nothing_else_is_retried() -> None:
+    table, _ = rendered(plan())
+    (host,) = table["virtual_hosts"]
+    policy = host["retry_policy"]
+    assert policy["retry_on"] == "reset,connect-failure,retriable-headers"
+    assert policy["retriable_headers"] == [{"name": "x-modelfleet-again", "present_match": True}]
+    assert policy["num_retries"] == MOST_ATTEMPTS
+    assert policy["retry_back_off"] == {"base_interval": "0.001s", "max_interval": "0.001s"}
+    # Else a repeat would go to the replica that has just failed.
+    (predicate,) = policy["retry_host_predicate"]
+    assert predicate["name"] == "envoy.retry_host_predicates.previous_hosts"
+    assert policy["host_selection_retry_max_attempts"] > 1
+    # A route's own would take its place.
+    assert all("retry_policy" not in route["route"] for route in host["routes"])
+
+
+def test_a_retry_looks_anew_where_it_goes_though_the_published_protos_have_no_word_for_it() -> None:
+    table, *_ = render_policy(plan(), GATEWAY)
+    (host,) = RouteConfiguration.FromString(table.body).virtual_hosts
+    # Field 14, a bool: in the bytes that Envoy gets, and in what people are shown.
+    assert host.retry_policy.SerializeToString().endswith(b"\x70\x01")
+    unknown: Any = UnknownFieldSet(host.retry_policy)
+    assert [(it.field_number, it.data) for it in unknown] == [(14, 1)]
+    (shown,) = rendered(plan())[0]["virtual_hosts"]
+    assert shown["retry_policy"]["refresh_cluster_on_retry"] is True
 
 
 def test_the_revision_is_of_the_numbers_alone() -> None:
@@ -107,20 +156,3 @@ def test_nothing_that_a_policy_says_is_in_the_listener() -> None:
     assert render_listener(GATEWAY) == render_listener(Gateway("default", max_body_bytes=5000))
     other = render_listener(Gateway("default", max_body_bytes=5001))
     assert other.version != render_listener(GATEWAY).version
-
-
-def test_the_script_is_every_file_once_and_runs_as_one_text() -> None:
-    assert ENTRY in modules()
-    for name, text in modules().items():
-        assert bundle().count(text) == 1, name
-    assert bundle().endswith(modules()[ENTRY])
-    compiled = runtime().execute("return loadstring(...)", bundle().encode())
-    assert not isinstance(compiled, tuple), compiled
-
-
-@pytest.mark.parametrize("hosts", [[], ["a.example.com", "b.example.com"]])
-def test_the_script_knows_the_hosts_and_changes_with_nothing_else(hosts: list[str]) -> None:
-    made = render_script(Gateway("default", port=1, max_body_bytes=5000), hosts)
-    context = display_resource(made)["resource"]["typed_config"]["filter_context"]
-    assert context == {"hosts": hosts, "maxBodyBytes": 5000}
-    assert made == render_script(Gateway("other", port=2, max_body_bytes=5000), [*hosts])

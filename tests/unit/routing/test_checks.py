@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelfleet.findings import Finding, Severity
+from modelfleet.findings import Finding, Reason, Severity
 from modelfleet.routing.facts import check_facts
 from modelfleet.routing.isolation import check_isolation
 from modelfleet.routing.times import check_times
@@ -112,8 +112,18 @@ def test_https_is_nobody_s_mistake() -> None:
 
 
 def test_a_policy_of_what_is_enforced_is_told_nothing() -> None:
-    assert {"serves", "identifiers", "tiers", "rules", "timeouts", "breaker", "mode"} == ENFORCED
-    assert list(check_support(fleet(policy("mode: Enforce")))) == []
+    clauses = {"serves", "identifiers", "tiers", "rules", "timeouts", "retries", "degrade", "breaker", "mode"}
+    assert clauses == ENFORCED
+    made = "{degrade: [{tier: light}, {answer: {body: later}}], retries: {attempts: 1}, timeouts: {answer: 1s}}"
+    assert list(check_support(fleet(policy("mode: Enforce"), policy(made, name="q")))) == []
+
+
+def test_a_bound_on_a_tier_is_not_enforced_yet_and_told_where_it_stands() -> None:
+    light, large = ({"name": name, "models": [{"name": "m"}]} for name in ("light", "large"))
+    (found,) = check_support(fleet(policy(tiers=[light, {**large, "maxInFlight": 4}])))
+    assert (found.path, found.severity) == (("spec", "tiers", 1, "maxInFlight"), Severity.WARNING)
+    assert found.reason is Reason.UNSUPPORTED
+    assert list(check_support(fleet(policy(tiers=[light, large])))) == []
 
 
 def test_what_is_not_enforced_yet_is_a_warning() -> None:

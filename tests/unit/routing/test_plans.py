@@ -10,7 +10,7 @@ from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway, World
 from modelfleet.routing.clauses.conditions import plan_condition
 from modelfleet.routing.gateways import plan_gateways
-from modelfleet.routing.plan import BreakerPlan, GatewayPlan, HostPlan, PolicyPlan, StreamPlan, TargetPlan
+from modelfleet.routing.plan import BreakerPlan, GatewayPlan, HostPlan, PolicyPlan, TargetPlan
 from tests.support.documents import Document, fleet, model, policy
 
 HOSTED = "{{engine: null, external: {{url: '{}'{}}}}}"
@@ -41,31 +41,30 @@ def host(url: str, more: str = "") -> HostPlan:
 def test_the_five_line_policy_has_safe_defaults_for_everything() -> None:
     assert one().numbers == {
         "features": [],
-        "times": {"total": 600_000, "firstToken": 60_000, "answer": 600_000, "lower": True},
-        "tiers": [{"name": "light", "models": [{"name": "m", "weight": 1, "cluster": "default/m", "alias": "m"}]}],
+        "times": {"total": 600_000, "firstToken": 60_000, "answer": 600_000, "gap": 60_000, "lower": True},
+        "tiers": [{"name": "light", "models": [{"name": "m", "weight": 1, "cluster": "default/m/way", "alias": "m"}]}],
         "rules": [],
         "classes": [],
+        "ladder": {"falls": []},
+        "retries": {"attempts": 1, "percent": 20},
     }
 
 
 @pytest.mark.parametrize(
     ("timeouts", "times", "stream"),
     [
-        ("{total: 30s}", (30_000, 60_000, 30_000), (60_000, 1_800_000)),
-        ("{answer: 20s, firstToken: 4s}", (600_000, 4_000, 20_000), (60_000, 1_800_000)),
-        ("{betweenTokens: 10s, firstToken: 4s}", (600_000, 4_000, 600_000), (10_000, 1_800_000)),
-        ("{betweenTokens: 2s, firstToken: 4s}", (600_000, 4_000, 600_000), (4_000, 1_800_000)),
-        ("{betweenTokens: 2s}", (600_000, 60_000, 600_000), (60_000, 1_800_000)),
-        ("{stream: 10m}", (600_000, 60_000, 600_000), (60_000, 600_000)),
+        ("{total: 30s}", (30_000, 60_000, 30_000, 60_000), 1_800_000),
+        ("{answer: 20s, firstToken: 4s}", (600_000, 4_000, 20_000, 60_000), 1_800_000),
+        ("{betweenTokens: 10s, firstToken: 4s}", (600_000, 4_000, 600_000, 10_000), 1_800_000),
+        ("{betweenTokens: 2s, firstToken: 4s}", (600_000, 4_000, 600_000, 2_000), 1_800_000),
+        ("{stream: 10m}", (600_000, 60_000, 600_000, 60_000), 600_000),
     ],
 )
-def test_timeouts_that_are_left_out_have_their_default(
-    timeouts: str, times: tuple[int, ...], stream: tuple[int, int]
-) -> None:
+def test_timeouts_that_are_left_out_have_their_default(timeouts: str, times: tuple[int, ...], stream: int) -> None:
     plan = one(f"timeouts: {timeouts}")
     said = plan.numbers["times"]
-    assert (said["total"], said["firstToken"], said["answer"]) == times
-    assert plan.stream == StreamPlan(*stream)
+    assert (said["total"], said["firstToken"], said["answer"], said["gap"]) == times
+    assert plan.stream_ms == stream
 
 
 def test_whether_callers_may_lower_is_the_policy_s_word() -> None:
@@ -113,7 +112,7 @@ def test_rules_lead_to_tiers_by_number_to_models_with_shares_or_to_an_answer() -
         {"name": "c", "answer": {"body": "no"}},
     ]
     tiers = [{"name": "light", "models": [{"name": "m"}]}, {"name": "large", "models": [{"name": "m"}]}]
-    share = {"name": "m", "weight": 3, "cluster": "default/m", "alias": "m"}
+    share = {"name": "m", "weight": 3, "cluster": "default/m/way", "alias": "m"}
     assert one("", tiers=tiers, rules=rules).numbers["rules"] == [
         {"name": "a", "when": {}, "tier": 2},
         {"name": "b", "when": {}, "models": [share]},
@@ -152,7 +151,7 @@ def test_a_gateway_that_nobody_names_has_a_plan_all_the_same() -> None:
 
 def test_a_target_is_a_model_as_one_breaker_sees_it() -> None:
     assert target("model: {name: engine-name}") == TargetPlan(
-        "default/m", Key("ModelDeployment", "default", "m"), "engine-name", BreakerPlan(5, 10_000), 0, None
+        "default/m", Key("ModelDeployment", "default", "m"), "engine-name", BreakerPlan(5, 10_000), 1_000, 0, None
     )
 
 
@@ -169,7 +168,21 @@ def test_only_a_breaker_that_differs_makes_another_target(breaker: str, name: st
     found = target(change=f"breaker: {breaker}")
     assert found.name == name
     assert one(f"breaker: {breaker}").targets == (name,)
-    assert one(f"breaker: {breaker}").numbers["tiers"][0]["models"][0]["cluster"] == name
+    assert one(f"breaker: {breaker}").numbers["tiers"][0]["models"][0]["cluster"] == f"{name}/way"
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "connect_ms"),
+    [
+        ("timeouts: {total: 1s}", "default/m", 1_000),
+        ("timeouts: {total: 250ms}", "default/m/connect-250ms", 250),
+        ("{timeouts: {answer: 300ms}, breaker: {consecutive: 2}}", "default/m/2x10000ms/connect-300ms", 300),
+    ],
+)
+def test_a_shorter_time_to_connect_makes_another_target(change: str, name: str, connect_ms: int) -> None:
+    found = target(change=change)
+    assert (found.name, found.way, found.connect_ms) == (name, f"{name}/way", connect_ms)
+    assert one(change).targets == (name,)
 
 
 def test_policies_that_agree_on_the_breaker_share_its_targets() -> None:

@@ -52,6 +52,8 @@ local function go(handle, headers, noted, state, rung, cause)
   local data, model = notes(handle), rung.model
   upstreams.dress(headers, model, state.kept)
   state.alias, state.tier = model.alias, rung.tier
+  -- Once there was another name, its length stands in the headers until a name is written anew.
+  state.renamed = state.renamed or model.alias ~= state.written
   local attempts, decision = noted.attempts, noted.decision
   attempts[#attempts + 1] = { target = model.name, status = 0, reason = "abandoned", ms = 0 }
   decision.rung, decision.reason, decision.passes = state.rung - 1, cause, model.passThrough or false
@@ -60,7 +62,7 @@ local function go(handle, headers, noted, state, rung, cause)
   data:set("modelfleet", "attempts", attempts)
   data:set("modelfleet", "began", handle:timestamp())
   exchange.note_state(handle, state)
-  steer.mark(headers, state.alias == state.written and "plain" or "rename")
+  steer.mark(headers, state.renamed and "rename" or "plain")
   steer.towards(handle, headers, model.cluster, state.made)
 end
 
@@ -120,7 +122,8 @@ end
 -- Whether the answer waits here until it is whole. What is longer than can wait passes, and so does a stream.
 local function is_held(headers)
   local kind, length = headers:get("content-type") or "", tonumber(headers:get("content-length") or "0")
-  return kind:lower():find("^%s*application/json") and (not length or length <= LONGEST_HELD)
+  local media = kind:lower():match("^%s*([^;%s]*)")
+  return media == "application/json" and (not length or length <= LONGEST_HELD)
 end
 
 local function note_tokens(handle, tail)
@@ -137,9 +140,10 @@ local function follow(handle)
     tail = usage.join(tail, usage.tail(chunk))
   end
   note_tokens(handle, tail)
-  -- What was taken before the answer's end is dead by now.
+  -- What was taken before the answer's end is dead by now. An answer of headers alone ends before it is noted at all.
   local data = notes(handle)
   local closing = data:get("modelfleet").closing
+  data:set("modelfleet", "ended", true)
   if closing then
     data:set("modelfleet", "attempts", closing.attempts)
     data:set("modelfleet", "reason", closing.reason)

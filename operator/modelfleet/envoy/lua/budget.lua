@@ -35,9 +35,10 @@ function budget.total(counts, name, milliseconds)
   if not ring then
     return 0
   end
-  local oldest = math.floor(milliseconds / 1000) - SECONDS
+  local now = math.floor(milliseconds / 1000)
   for place, second in pairs(ring.at) do
-    if second > oldest then
+    -- A clock may be set back, and what lies ahead then is of no second that was.
+    if second > now - SECONDS and second <= now then
       total = total + ring.count[place]
     end
   end

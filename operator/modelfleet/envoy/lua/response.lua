@@ -29,8 +29,9 @@ local function answered(handle, data, noted, headers, status)
   local try = attempts[#attempts]
   try.status, try.reason, try.ms = status, "ok", handle:timestamp() - noted.began
   local reason = decision.reason
-  if headers:get(OPEN) then
-    headers:remove(OPEN)
+  local open = headers:get(OPEN)
+  headers:remove(OPEN)
+  if open and not noted.ended then
     data:set(NAMESPACE, "closing", { attempts = attempts, reason = reason })
     try.reason, reason = "truncated", "truncated"
   end
@@ -46,8 +47,12 @@ local function cut_off(handle, data, noted, headers, status)
   local attempts, reason = noted.attempts, headers:get(REASON)
   local try = attempts[#attempts]
   if reason == "no_capacity" then
+    -- The target went while the request was under way: nobody was asked.
     attempts[#attempts] = nil
     data:set(NAMESPACE, "sent", #attempts > 0)
+    local skipped, aimed = noted.skipped or {}, noted.decision.served or noted.decision
+    skipped[#skipped + 1] = { target = try.target, tier = aimed.tier, reason = reason }
+    data:set(NAMESPACE, "skipped", skipped)
   else
     try.reason, try.ms = reason, handle:timestamp() - noted.began
   end

@@ -2,11 +2,15 @@
 local usage = {}
 
 local TAIL = 2048
+local MOST_DIGITS = 15 -- beyond, a number is none that an engine can mean, or that stays itself in a record
 
 -- In the words of a model the quotes around a name are escaped, so only a field of the answer itself is found.
 function usage.find(tail)
   local into, out = tail:match('.*"prompt_tokens"%s*:%s*(%d+)'), tail:match('.*"completion_tokens"%s*:%s*(%d+)')
-  return into and { ["in"] = tonumber(into), out = tonumber(out or "0") }
+  if not into or #into > MOST_DIGITS or #(out or "") > MOST_DIGITS then
+    return nil
+  end
+  return { ["in"] = tonumber(into), out = tonumber(out or "0") }
 end
 
 function usage.tail(buffer)

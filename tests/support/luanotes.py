@@ -1,0 +1,51 @@
+"""Envoy's dynamic metadata as our scripts meet it: what is noted is copied, and comes back as a message keeps it."""
+
+from typing import Any
+
+from lupa import luajit21
+
+from tests.support.luavalues import to_lua
+
+OURS = "modelfleet"
+
+
+class Notes:
+    """The notes of one request, which both scripts read and write."""
+
+    def __init__(self, **ours: Any) -> None:
+        self._kept: dict[str, dict[str, Any]] = {OURS: ours} if ours else {}
+
+    def of(self, namespace: str = OURS) -> Any:
+        return self._kept.get(namespace, {})
+
+    def put(self, namespace: str, **values: Any) -> None:
+        self._kept.setdefault(namespace, {}).update(values)
+
+    def for_lua(self, lua: Any) -> Any:
+        """What the handle of a script calls."""
+
+        def get(namespace: bytes) -> Any:
+            found = self._kept.get(namespace.decode())
+            return None if found is None else to_lua(lua, found)
+
+        def put(namespace: bytes, key: bytes, value: Any) -> None:
+            assert value is not None, "nothing cannot be noted"
+            self.put(namespace.decode(), **{key.decode(): noted(value)})
+
+        return lua.table_from({b"get": get, b"set": put})
+
+
+def noted(value: Any) -> Any:
+    """The value as a message keeps it. An empty table is a mapping there and never a list."""
+    if isinstance(value, bytes):
+        assert b"\0" not in value, "Envoy ends a text at the first zero byte"
+        return value.decode(errors="surrogateescape")
+    kind = luajit21.lua_type(value)
+    if kind != "table":
+        assert kind is None, f"a {kind} cannot be noted"
+        return value
+    items = dict(value.items())
+    if items and all(isinstance(key, int) and key > 0 for key in items):
+        return [noted(items.get(place)) for place in range(1, max(items) + 1)]
+    assert all(isinstance(key, bytes) for key in items), f"keys of a note are texts: {list(items)}"
+    return {key.decode(): noted(item) for key, item in items.items()}

@@ -1,0 +1,84 @@
+"""The scripts that Envoy runs: each has what it needs and nothing else."""
+
+import re
+
+import pytest
+from lupa import luajit21
+
+from modelfleet.envoy.display import display_resource
+from modelfleet.envoy.script import ENTRIES, bundle, modules, render_script
+from modelfleet.fleet.world import Gateway
+
+# LuaJIT as it comes, and `require` finds what is preloaded and nothing else.
+BARE = """
+local text = ...
+package.loaders, package.path, package.cpath = { package.loaders[1] }, "", ""
+local own = {}
+for name in pairs(package.preload) do own[name] = true end
+assert(loadstring(text))()
+local brought = {}
+for name in pairs(package.preload) do
+  if not own[name] then brought[#brought + 1] = name end
+end
+return type(envoy_on_request), type(envoy_on_response), brought
+"""
+
+
+def loaded(entry: str) -> tuple[bytes, bytes, set[str]]:
+    """What Envoy finds to call, and the modules that the script brings along."""
+    lua = luajit21.LuaRuntime(encoding=None, unpack_returned_tuples=True)
+    before, after, names = lua.execute(BARE, bundle(entry).encode())
+    return before, after, {name.decode() for name in names.values()}
+
+
+def needed(entry: str) -> set[str]:
+    """By the texts alone: what an entry requires, and what those require."""
+    found: set[str] = set()
+    waiting = [entry]
+    while waiting:
+        name = waiting.pop()
+        if name in modules() and name not in found:
+            found.add(name)
+            waiting += re.findall(r"require\(\s*[\"']([^\"']+)[\"']\s*\)", modules()[name])
+    return found
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_script_runs_with_nothing_beside_it(entry: str) -> None:
+    before, after, _ = loaded(entry)
+    assert (before, after) == (b"function", b"function")
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_script_has_every_file_that_it_needs_once_and_no_other(entry: str) -> None:
+    text = bundle(entry)
+    assert {name for name in modules() if modules()[name] in text} == needed(entry)
+    assert all(text.count(modules()[name]) == 1 for name in needed(entry))
+    assert loaded(entry)[2] == needed(entry) - {entry}
+    assert text.endswith(modules()[entry])
+
+
+def test_every_file_is_needed_by_one_of_them() -> None:
+    assert set.union(*(needed(entry) for entry in ENTRIES)) == set(modules())
+
+
+def test_a_try_needs_neither_the_reader_nor_the_rules() -> None:
+    """It is told again with each way that has a key, and again at each change of those."""
+    assert {"reader", "reader_grammar", "catalogue", "response", "chance", "gateway"} & needed("attempt") == set()
+    assert "attempt" not in needed("gateway")
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_nothing_global_but_what_envoy_calls(name: str) -> None:
+    assert set(re.findall(r"^function (\w+)\(", modules()[name], re.MULTILINE)) == (
+        {"envoy_on_request", "envoy_on_response"} if name in ENTRIES else set()
+    )
+
+
+@pytest.mark.parametrize("hosts", [[], ["a.example.com", "b.example.com"]])
+def test_the_script_knows_the_hosts_and_changes_with_nothing_else(hosts: list[str]) -> None:
+    made = render_script(Gateway("default", port=1, max_body_bytes=5000), hosts)
+    shown = display_resource(made, script=True)["resource"]["typed_config"]
+    assert shown["filter_context"] == {"hosts": hosts, "maxBodyBytes": 5000}
+    assert shown["default_source_code"]["inline_string"] == bundle("gateway")
+    assert made == render_script(Gateway("other", port=2, max_body_bytes=5000), [*hosts])
