@@ -66,6 +66,8 @@ def _http(gateway: Gateway) -> dict[str, Any]:
         # A body is held while it arrives, so who sends one may not take for ever.
         "request_timeout": "120s",
         "common_http_protocol_options": {"idle_timeout": "3600s", "headers_with_underscores_action": "ALLOW"},
+        # An answer that broke off is seen to be so at once, and who reads slowly loses nothing of a whole one.
+        "delayed_close_timeout": "0s",
         "normalize_path": True,
         "merge_slashes": True,
         # Else a path could step out of what a rule, or the address of a hosted model, holds it to.

@@ -11,8 +11,6 @@ AT, AGAIN = "x-modelfleet-at", "x-modelfleet-again"
 """What tells the attempt script that it is at the gate, and what it tells Envoy when a try has failed."""
 OURS = "x-modelfleet-"
 
-SAID = ("request-id", "policy", "rule", "tier", "model", "rung", "attempts", "reason")
-"""What every answer says of itself, each behind the prefix."""
 ANY_HOST = "*"
 
 GATE, GATE_MARK = "gate", "gate"

@@ -18,6 +18,9 @@ _log = logging.getLogger(__name__)
 OnEvent = Callable[[str, str, Event], None]
 """Called with node id, gateway and event, in the thread of the event loop."""
 
+LOOK_S = 5.0
+"""How often a stream that has no news is looked at, since what is gone may begin to linger at any request."""
+
 Context = grpc.aio.ServicerContext[bytes, Any]
 
 
@@ -34,13 +37,13 @@ async def next_request(requests: AsyncIterator[bytes], context: Context) -> Requ
 class Connection:
     """A client from its first request to its end. Nothing is queued for it: a slow one gets the latest, later."""
 
-    def __init__(self, number: int, node: Any, cache: SnapshotCache, on_event: OnEvent) -> None:
+    def __init__(self, number: int, node: Any, cache: SnapshotCache, on_event: OnEvent, linger: float) -> None:
         self._number = number
         self._node_id: str = node.id
         self._gateway: str = node.cluster
         self._cache = cache
         self._on_event = on_event
-        self._stream = AdsStream()
+        self._stream = AdsStream(linger)
         self._writing = asyncio.Lock()
         self._woken = asyncio.Event()
         self._closed = False
@@ -81,14 +84,25 @@ class Connection:
 
     async def _follow_cache(self, context: Context) -> None:
         while True:
-            await self._woken.wait()
-            self._woken.clear()
+            if not await self._wait_for_news():
+                async with self._writing:
+                    await self._pass_on(self._stream.on_time(), context)
+                continue
             if self._closed:
                 return
             async with self._writing:
                 # Only now: while the lock was waited for, there may have been more news.
                 if (resources := self._cache.latest(self._gateway)) is not None:
                     await self._pass_on(self._stream.on_resources(resources), context)
+
+    async def _wait_for_news(self) -> bool:
+        """Whether there is any; else something that lingered may go, or began to, which is looked at now and then."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._stream.wakes_in or LOOK_S)
+        except TimeoutError:
+            return False
+        self._woken.clear()
+        return True
 
     async def _pass_on(self, responses: list[Response], context: Context) -> None:
         events = self._stream.take_events()

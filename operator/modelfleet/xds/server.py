@@ -16,6 +16,9 @@ _log = logging.getLogger(__name__)
 _SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _MAX_MESSAGE = 64 * 1024 * 1024
 
+LINGER_S = 60.0
+"""How long a gateway keeps what is gone, for requests that began before. Longer ones lose what they could fall to."""
+
 OPTIONS = (
     # A client that reconnects lists all that it has in one message.
     ("grpc.max_receive_message_length", _MAX_MESSAGE),
@@ -35,8 +38,9 @@ OPTIONS = (
 class AdsServer:
     """Serves what the cache has. Start it after the first publish: until then its streams only wait."""
 
-    def __init__(self, cache: SnapshotCache, on_event: OnEvent) -> None:
+    def __init__(self, cache: SnapshotCache, on_event: OnEvent, linger: float = LINGER_S) -> None:
         self._cache = cache
+        self._linger = linger
         self._on_event = on_event
         self._numbers = count()
         self._server: grpc.aio.Server | None = None
@@ -73,7 +77,7 @@ class AdsServer:
             return
         if not first.node.id or not first.node.cluster:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "node.id and node.cluster must be set")
-        connection = Connection(next(self._numbers), first.node, self._cache, self._on_event)
+        connection = Connection(next(self._numbers), first.node, self._cache, self._on_event, self._linger)
         self._connections.add(connection)
         try:
             await connection.run(first, requests, context)

@@ -4,7 +4,8 @@ Additions and changes go in push order, and a phase is sent only when the client
 gone leaves last, in reverse. Of each type at most one response is on the way, and what changes meanwhile waits for it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from envoy.service.discovery.v3 import discovery_pb2
@@ -19,7 +20,7 @@ from modelfleet.xds.references import Reference, reference_of
 from modelfleet.xds.refusals import Refusals
 from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.subscription import Sent, Subscription
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, PHASES, PUSH_ORDER, READERS, ROUTES, SCOPE
+from modelfleet.xds.types import CLUSTER, ENDPOINTS, LINGERING, LISTENER, PHASES, PUSH_ORDER, READERS, ROUTES, SCOPE
 
 Request = Any
 Response = Any
@@ -30,9 +31,16 @@ _ROOTS = (CLUSTER, LISTENER, SCOPE)
 
 
 class AdsStream:
-    """One client. Nothing is sent before there is a state: to be told that there is nothing wipes a client."""
+    """One client. Nothing is sent before there is a state: to be told that there is nothing wipes a client.
 
-    def __init__(self) -> None:
+    What requests lead to stays with the client for `linger` seconds after it has left the state: a request that is
+    under way goes by the plan with which it began, and may have yet to fall to what the newest plan no longer names.
+    """
+
+    def __init__(self, linger: float = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._linger = linger
+        self._clock = clock
+        self._gone_since: dict[Reference, float] = {}
         self._state = gateway_resources(())
         self._has_state = False
         self._subscriptions: dict[str, Subscription] = {}
@@ -47,6 +55,17 @@ class AdsStream:
     def status(self) -> StreamStatus:
         """Where the stream stands."""
         return StreamStatus(self._settled, tuple(self._refusals))
+
+    @property
+    def wakes_in(self) -> float | None:
+        """Seconds until something that lingers may go; None where nothing does."""
+        if not self._gone_since:
+            return None
+        return max(0.0, min(self._gone_since.values()) + self._linger - self._clock())
+
+    def on_time(self) -> list[Response]:
+        """Time has passed."""
+        return self._next_responses()
 
     def take_events(self) -> list[StreamEvent]:
         """What has happened since the last call."""
@@ -198,9 +217,20 @@ class AdsStream:
             subscription.send_again(name)
 
     def _removal(self, subscription: Subscription) -> Response | None:
-        needs = needs_of(subscription, self._state, self._refusals)
-        names = [name for name in needs.remove if self._may_leave((subscription.type_url, name))]
+        type_url = subscription.type_url
+        gone = {(type_url, name) for name in needs_of(subscription, self._state, self._refusals).remove}
+        for reference in [it for it in self._gone_since if it[0] == type_url and it not in gone]:
+            del self._gone_since[reference]
+        names = [it[1] for it in sorted(gone) if self._may_leave(it) and not self._lingers(it)]
+        for name in names:
+            self._gone_since.pop((type_url, name), None)
         return self._send(subscription, {}, names) if names else None
+
+    def _lingers(self, reference: Reference) -> bool:
+        """Whether a request that began before it left may still be led to it."""
+        if not self._linger or reference[0] not in LINGERING:
+            return False
+        return self._clock() - self._gone_since.setdefault(reference, self._clock()) < self._linger
 
     def _may_leave(self, reference: Reference) -> bool:
         """Whether nothing that the client still has can lean on it.

@@ -25,5 +25,8 @@ PUSH_ORDER = tuple(chain.from_iterable(PHASES))
 
 PHASE_OF = {type_url: place for place, phase in enumerate(PHASES) for type_url in phase}
 
+LINGERING = PHASES[0]
+"""What requests lead to, and what that needs."""
+
 READERS = (LISTENER, ROUTES, SCOPE)
 """What names the others. Of the rest, one that stays too long costs memory; one that leaves too soon costs requests."""

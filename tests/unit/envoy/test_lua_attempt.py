@@ -47,6 +47,12 @@ def test_each_model_gets_the_path_and_the_credentials_that_it_is_due() -> None:
     assert [it.headers.get("cookie") for it in asked.sent] == [None, "a=b", None]
 
 
+def test_cookies_of_several_lines_are_still_several_on_a_lower_rung() -> None:
+    worker = among("", hosted(credentials="{passThrough: true}"))
+    asked = worker.ask(headers=[("cookie", "a=1"), ("cookie", "b=2")]).refused()
+    assert asked.sent[-1].headers["cookie"] == "a=1; b=2"
+
+
 @pytest.mark.parametrize(("status", "passes"), [(401, True), (403, True), (401, False)])
 def test_whether_a_wrong_key_is_the_caller_s_fault_goes_by_the_rung(status: int, passes: bool) -> None:
     engines = ["", hosted(credentials="{passThrough: true}")]

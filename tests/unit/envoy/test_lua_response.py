@@ -131,6 +131,14 @@ def test_what_the_gate_said_is_told_as_it_noted_it() -> None:
     assert "served" not in handled.notes
 
 
+def test_what_a_script_said_is_never_taken_for_envoy_s_own_words() -> None:
+    notes = sent(EARLIER, rung=1, reason="overload")
+    notes.put("modelfleet", said=True)
+    handled = cut_off("timeout", notes=notes, answer=LATER)
+    assert (said(handled)["reason"], handled.body) == ("overload", b"envoy's own words")
+    assert handled.notes["attempts"] == [EARLIER]
+
+
 def test_what_the_gateway_said_before_any_try_has_none() -> None:
     decision = {**DECIDED, "reason": "answer"}
     handled = told(200, *JSON, notes=Notes(decision=decision, sent=False, said=True), body=b"ours")

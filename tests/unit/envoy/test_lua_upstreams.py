@@ -18,6 +18,7 @@ HEADERS = """
 local kept = ...
 local headers = {}
 function headers:get(name) return kept[name] end
+function headers:getNumValues(name) return kept[name] and 1 or 0 end
 function headers:remove(name) kept[name] = nil end
 function headers:replace(name, value)
   assert(type(value) == "string", "headers are strings")

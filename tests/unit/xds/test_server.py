@@ -26,7 +26,7 @@ class World:
     def __init__(self, address: str) -> None:
         self.cache = SnapshotCache()
         self.events: list[tuple[str, str, Event]] = []
-        self.server = AdsServer(self.cache, lambda *event: self.events.append(event))
+        self.server = AdsServer(self.cache, lambda *event: self.events.append(event), linger=0)
         self.address = address
 
     def publish(self, *resources: XdsResource) -> None:

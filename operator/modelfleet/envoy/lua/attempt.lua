@@ -1,5 +1,5 @@
--- What Envoy calls at each try, upstream of all retries: on the way there the request is made ready, on the way back the
--- try is judged. At the gate, where the way leads after every try that failed, the next step is taken.
+-- What Envoy calls at each try, upstream of all retries: on the way there the request is made ready, on the way back
+-- the try is judged. At the gate, where the way leads after every try that failed, the next step is taken.
 local budget = require("budget")
 local ending = require("ending")
 local exchange = require("exchange")
@@ -28,7 +28,8 @@ local function cause_of(handle, headers, noted, state, made)
   end
   local last = noted.last
   local answered = last and last.try == #attempts
-  try.ms = (answered and last.at or handle:timestamp()) - noted.began
+  -- The clock of the wall may be set back meanwhile.
+  try.ms = math.max(0, (answered and last.at or handle:timestamp()) - noted.began)
   if answered then
     try.status, try.reason = last.status, last.reason
   else

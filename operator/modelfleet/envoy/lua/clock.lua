@@ -21,7 +21,7 @@ function clock.total(times, asked)
 end
 
 -- Tells those that keep the time. A JSON answer as a whole, and each try at it, are bounded by the router. The router's
--- bound on the whole would end a stream that runs, so the clock filter bounds that up to its first byte, and then the gap.
+-- bound on the whole would end a stream that runs, so the clock filter bounds that up to its first byte, then the gap.
 function clock.set(handle, headers, times, state, stream)
   if stream then
     local data = handle:streamInfo():dynamicMetadata()

@@ -14,8 +14,8 @@ local MESSAGES = {
 }
 local REFUSED = { [401] = true, [403] = true }
 
--- Status, content type, body, seconds after which to try again, and whether it is the ladder's answer. `decision` is what
--- the record says of the request, `last` the status with which the last try failed, why, and what it asked for.
+-- Status, content type, body, seconds after which to try again, and whether it is the ladder's answer. `decision` is
+-- what the record says of the request, `last` the status with which the last try failed, why, and what it asked for.
 function ending.words(plan, decision, cause, milliseconds, last)
   local answer = plan.ladder.answer
   if answer then

@@ -53,7 +53,7 @@ local function body_of(handle, headers, decision)
   return handle:body(true)
 end
 
--- What the gate has to know if this try is not the last one; all of it in one note, since most requests never get there.
+-- What the gate has to know if this try is not the last one; in one note, since most requests never get there.
 local function ladder_state(plan, chosen, facts, now, total)
   local bound = math.min(total, facts.stream and plan.times.firstToken or plan.times.answer)
   return {

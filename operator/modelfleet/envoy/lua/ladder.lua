@@ -46,8 +46,8 @@ function ladder.height(plan, wanted)
   return 1 + #falls(plan, wanted)
 end
 
--- The rungs above the answer: the wanted one, then what it falls to. Each draws its model by a spot of its own, which one
--- request, and one session, always gives again.
+-- The rungs above the answer: the wanted one, then what it falls to. Each draws its model by a spot of its own, which
+-- one request, and one session, always gives again.
 function ladder.rungs(plan, wanted, spot)
   local tier = wanted.tier and plan.tiers[wanted.tier].name
   local rungs = { { tier = tier, model = decide.draw(decide.models(plan, wanted), spot) } }
@@ -58,8 +58,8 @@ function ladder.rungs(plan, wanted, spot)
   return rungs
 end
 
--- What comes after a try that failed, or a rung that was skipped. `state` has rung (from 1), repeats on it, tries so far,
--- left (ms of total) and room (whether the budget has some). The step is { rung } with repeats, or { ends = cause }.
+-- What comes after a try that failed, or a rung that was skipped. `state` has rung (from 1), repeats on it, tries so
+-- far, left (ms of total) and room (whether the budget has some). The step is { rung } with repeats, or { ends = cause }.
 function ladder.step(plan, rungs, state, cause)
   local repeats = state.repeats
   -- The first try is made however little time there is.

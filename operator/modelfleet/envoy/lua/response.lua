@@ -8,6 +8,7 @@ local response = {}
 
 local NAMESPACE = "modelfleet"
 local UPSTREAM, REASON, OPEN = "x-modelfleet-upstream", "x-modelfleet-reason", "x-modelfleet-open"
+local AGAIN = "x-modelfleet-again"
 local NOTHING = "-"
 local FAILED = 500
 
@@ -27,7 +28,7 @@ end
 local function answered(handle, data, noted, headers, status)
   local decision, attempts = noted.decision, noted.attempts
   local try = attempts[#attempts]
-  try.status, try.reason, try.ms = status, "ok", handle:timestamp() - noted.began
+  try.status, try.reason, try.ms = status, "ok", math.max(0, handle:timestamp() - noted.began)
   local reason = decision.reason
   local open = headers:get(OPEN)
   headers:remove(OPEN)
@@ -42,6 +43,18 @@ local function answered(handle, data, noted, headers, status)
   return served, decision.reason
 end
 
+-- A model failed, and Envoy tries nothing more: it had told the caller of an interim answer (100, 103) of the same try.
+-- What it says goes on to the caller, but not as the caller's fault, and the record has it as what it was.
+local function failed(data, noted, headers)
+  local attempts, last = noted.attempts, noted.last
+  local try = attempts[#attempts]
+  try.status, try.reason, try.ms = last.status, last.reason, math.max(0, last.at - noted.began)
+  headers:replace(":status", "503")
+  headers:replace("retry-after", last.again or "1")
+  data:set(NAMESPACE, "attempts", attempts)
+  return last.reason
+end
+
 -- Envoy ended it in the middle of a try, mostly since its time is up.
 local function cut_off(handle, data, noted, headers, status)
   local attempts, reason = noted.attempts, headers:get(REASON)
@@ -54,7 +67,7 @@ local function cut_off(handle, data, noted, headers, status)
     skipped[#skipped + 1] = { target = try.target, tier = aimed.tier, reason = reason }
     data:set(NAMESPACE, "skipped", skipped)
   else
-    try.reason, try.ms = reason, handle:timestamp() - noted.began
+    try.reason, try.ms = reason, math.max(0, handle:timestamp() - noted.began)
   end
   data:set(NAMESPACE, "attempts", attempts)
   local plan = exchange.plan_here(handle)
@@ -81,6 +94,8 @@ function response.tell(handle)
   local reason, served, body = decision.reason, nil, nil
   if noted.sent and not noted.said and headers:get(REASON) then
     reason, body = cut_off(handle, data, noted, headers, status)
+  elseif noted.sent and not noted.said and headers:get(AGAIN) then
+    reason = failed(data, noted, headers)
   elseif noted.sent and not noted.said then
     served, reason = answered(handle, data, noted, headers, status)
   elseif not noted.decision then
@@ -91,6 +106,7 @@ function response.tell(handle)
     data:set(NAMESPACE, "decision", decision)
   end
   headers:remove(UPSTREAM)
+  headers:remove(AGAIN)
   put(headers, "request-id", decision.id or headers:get("x-modelfleet-request-id"))
   put(headers, "policy", decision.policy)
   put(headers, "rule", decision.rule)

@@ -1,5 +1,5 @@
--- How Envoy is told where the next try goes. Between two tries it passes the gate: a cluster that nobody can connect to,
--- whose only purpose is that the attempt script runs there, sees what became of the try, and names the next.
+-- How Envoy is told where the next try goes. Between two tries it passes the gate: a cluster that nobody can connect
+-- to, whose only purpose is that the attempt script runs there, sees what became of the try, and names the next.
 local steer = {}
 
 local WAY = "modelfleet.way"
@@ -15,7 +15,7 @@ function steer.towards(handle, headers, cluster, made)
   groups[made + 1] = { name = "next", clusters = { { cluster_name = cluster, weight = 1 } } }
   groups[made + 2] = GATE
   handle:streamInfo():dynamicMetadata():set(WAY, "priority_groups", groups)
-  -- Envoy writes the endpoint's name here as soon as there is a connection: who finds it unchanged knows that there was none.
+  -- Envoy writes the endpoint's name here as soon as there is a connection: where it is unchanged there was none.
   headers:replace(":authority", UNSENT)
 end
 

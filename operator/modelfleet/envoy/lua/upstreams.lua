@@ -6,6 +6,19 @@ local upstreams = {}
 local PREFIX = "/v1/"
 local SECRETS = { "authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie" }
 
+-- Lines of one name become one, joined by a comma; but between two cookies that would break both.
+local function whole(headers, name)
+  local value, count = headers:get(name), headers:getNumValues(name)
+  if name ~= "cookie" or count < 2 then
+    return value
+  end
+  local cookies = {}
+  for index = 0, count - 1 do
+    cookies[index + 1] = headers:getAtIndex(name, index)
+  end
+  return table.concat(cookies, "; ")
+end
+
 -- What a later try needs of the request as it came, and an earlier one may have changed or taken off. Nothing where no
 -- model of the policy wants it, which is nearly always.
 function upstreams.keep(headers, plan)
@@ -15,8 +28,7 @@ function upstreams.keep(headers, plan)
   local kept = { [":path"] = headers:get(":path") }
   if plan.passes then
     for _, name in ipairs(SECRETS) do
-      local value = headers:get(name)
-      kept[name] = value
+      kept[name] = whole(headers, name)
     end
   end
   return kept
