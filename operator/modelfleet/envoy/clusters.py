@@ -71,7 +71,8 @@ def _ejection(breaker: BreakerPlan) -> OutlierDetection:
         enforcing_success_rate=UInt32Value(value=0),
         interval=milliseconds(max(breaker.eject_ms // SWEEP_PARTS, SHORTEST_SWEEP_MS)),
         base_ejection_time=milliseconds(breaker.eject_ms),
-        max_ejection_time=milliseconds(max(breaker.eject_ms, 300_000)),
+        # As long each time as it is declared: by itself Envoy would add as much again with every ejection.
+        max_ejection_time=milliseconds(breaker.eject_ms),
         max_ejection_percent=UInt32Value(value=100),
     )
 

@@ -102,4 +102,4 @@ class Breaker(Model):
     """When a replica is left alone for a while."""
 
     consecutive: Integer = Field(default=5, description="How many failures in a row.", ge=1, le=1000)
-    eject_for: Duration = Field(default=Duration.parse("10s"), description="For how long, the first time.")
+    eject_for: Duration = Field(default=Duration.parse("10s"), description="For how long.")
