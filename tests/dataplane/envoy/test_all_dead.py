@@ -6,6 +6,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from modelfleet.api.routingpolicy.kind import RoutingPolicy
+from modelfleet.api.routingpolicy.rules.tries import worst_case
+from modelfleet.fleet.parse import Valid, parse_object
 from tests.dataplane.support.answers import Answer
 from tests.dataplane.support.client import Request, chat
 from tests.dataplane.support.expect import said
@@ -35,6 +38,13 @@ retries: {{attempts: {ATTEMPTS}}}
 timeouts: {{total: {TOTAL_S * 1000:.0f}ms, answer: 300ms, firstToken: 300ms}}
 breaker: {{consecutive: 3, ejectFor: {EJECT_S:.0f}s}}
 """
+
+
+def test_the_bound_is_the_one_that_lint_tells() -> None:
+    found = parse_object(policy("p", POLICY))
+    assert isinstance(found, Valid)
+    assert isinstance(found.resource, RoutingPolicy)
+    assert worst_case(found.resource.spec).tries == MOST_TRIES
 
 
 class Fleet:
