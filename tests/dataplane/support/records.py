@@ -28,10 +28,11 @@ class Records:
             with self.path.open("rb") as file:
                 file.seek(self._at)
                 for line in file:
-                    # The last line may still be on its way.
-                    if line.endswith(b"\n"):
-                        self._found.append(json.loads(line))
-                        self._at += len(line)
+                    # The last line may still be on its way; what is read behind it is its rest, and no line.
+                    if not line.endswith(b"\n"):
+                        break
+                    self._found.append(json.loads(line))
+                    self._at += len(line)
         return list(self._found)
 
     def of(self, answer: Answer) -> Record:
