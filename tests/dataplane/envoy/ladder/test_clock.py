@@ -16,8 +16,6 @@ from tests.dataplane.envoy.ladder.scene import (
     canned,
     laddered,
     ok,
-    on_stage,
-    performance,
     refused,
     served,
 )
@@ -39,7 +37,7 @@ def times(total: int, one: int = 0, more: str = "") -> str:
     return f"timeouts: {{total: {total}ms{each}{more}}}"
 
 
-POLICIES = {
+CLAUSES = {
     "one": f"{DOWN}, {times(400)}",
     "one-told": f"{TOLD}, {times(400)}",
     "later": f"{DOWN}, {times(700, 400)}",
@@ -60,6 +58,7 @@ POLICIES = {
     "only-answer": f"{DOWN}, timeouts: {{total: 1s, answer: 300ms}}",
     "only-first": f"{DOWN}, timeouts: {{total: 1s, firstToken: 300ms}}",
 }
+POLICIES = [laddered(name, clauses) for name, clauses in CLAUSES.items()]
 
 
 def repeated(count: int, *steps: Step) -> list[Step]:
@@ -159,18 +158,6 @@ ROWS = {
         "deaf-ears", served("medium", 1, "timeout", late("small", 400), ok("medium")), "100ms", {"small": SILENT}
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Scene]:
-    with on_stage(*(laddered(name, clauses) for name, clauses in POLICIES.items())) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(stage: Scene) -> Iterator[Scene]:
-    with performance(stage) as scene:
-        yield scene
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)

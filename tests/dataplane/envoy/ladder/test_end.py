@@ -1,7 +1,6 @@
 """How a request ends that nobody could serve: the ladder's own words, or an error that says when to come back."""
 
 import json
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
@@ -14,8 +13,6 @@ from tests.dataplane.envoy.ladder.scene import (
     Scene,
     Try,
     laddered,
-    on_stage,
-    performance,
     refused,
 )
 from tests.dataplane.support.client import CHAT
@@ -43,18 +40,6 @@ POLICIES = [
     laddered("none", "retries: {attempts: 0}", first=NONE),
     laddered("to-none", f"rules: [{{name: mid, tier: mid}}], degrade: [{{tier: light}}], {BOUND}", first=NONE),
 ]
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Scene]:
-    with on_stage(*POLICIES) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(stage: Scene) -> Iterator[Scene]:
-    with performance(stage) as scene:
-        yield scene
 
 
 # The ladder's own words.

@@ -1,7 +1,5 @@
 """What makes a try fail, and where the request goes then."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.dataplane.envoy.ladder.kinds import BOUND_MS, CASES, IDS, KINDS, PASSED, Fail
@@ -17,8 +15,6 @@ from tests.dataplane.envoy.ladder.scene import (
     canned,
     laddered,
     ok,
-    on_stage,
-    performance,
     refused,
     served,
 )
@@ -58,18 +54,6 @@ POLICIES = [
     *(laddered(f"no-{kind}", f"{LADDER}, {on(all_but(kind))}") for kind in KINDS),
     *(laddered(f"no-{kind}-bare", f"degrade: [{{tier: mid}}], {on(all_but(kind))}") for kind in KINDS),
 ]
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Scene]:
-    with on_stage(*POLICIES) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(stage: Scene) -> Iterator[Scene]:
-    with performance(stage) as scene:
-        yield scene
 
 
 # Each way to fail.

@@ -1,11 +1,9 @@
 """What the gateway holds back until it is sure of it, and what becomes of an answer that breaks nevertheless."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.dataplane.envoy.ladder.kinds import EVENTS, HALF, SOON, TOKEN, WHOLE
-from tests.dataplane.envoy.ladder.scene import LADDER, Scene, Try, asking, laddered, ok, on_stage, performance, served
+from tests.dataplane.envoy.ladder.scene import LADDER, Scene, Try, asking, laddered, ok, served
 from tests.dataplane.support.client import open_stream
 from tests.dataplane.support.process import wait_for
 from tests.dataplane.support.records import Record
@@ -32,18 +30,6 @@ POLICIES = [
     laddered("auto", f"{LADDER}, timeouts: {{total: 30s, firstToken: 5s, answer: 20s, betweenTokens: 10s}}"),
     laddered("again", "retries: {attempts: 2, budgetPercent: 100}"),
 ]
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Scene]:
-    with on_stage(*POLICIES) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(stage: Scene) -> Iterator[Scene]:
-    with performance(stage) as scene:
-        yield scene
 
 
 # Held.

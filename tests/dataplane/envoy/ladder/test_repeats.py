@@ -18,8 +18,6 @@ from tests.dataplane.envoy.ladder.scene import (
     check_tries,
     laddered,
     ok,
-    on_stage,
-    performance,
     refused,
     served,
     skips,
@@ -53,18 +51,6 @@ POLICIES = [
     laddered("gone", f"degrade: [{{tier: mid}}], {again(1)}", first=GONE),
     laddered("deaf", f"retries: {{attempts: 1, {FREE}}}", first=DEAF),
 ]
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Scene]:
-    with on_stage(*POLICIES) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(stage: Scene) -> Iterator[Scene]:
-    with performance(stage) as scene:
-        yield scene
 
 
 # How often.

@@ -17,7 +17,6 @@ from tests.dataplane.envoy.ladder.scene import (
     laddered,
     ok,
     on_stage,
-    performance,
     refused,
     served,
     skips,
@@ -42,18 +41,6 @@ POLICIES = [
     laddered("empty-aside", f"{ASIDE}, degrade: [{{tier: mid}}]"),
     laddered("empty-late", "degrade: [{tier: mid}], timeouts: {total: 90ms}", first=NONE),
 ]
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Scene]:
-    with on_stage(*POLICIES) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(stage: Scene) -> Iterator[Scene]:
-    with performance(stage) as scene:
-        yield scene
 
 
 @contextmanager
