@@ -6,9 +6,9 @@ from typing import Any
 from modelfleet.envoy.clock import render_clock
 from modelfleet.envoy.names import AT, GATE_MARK, NAMESPACE, OURS
 from modelfleet.envoy.script import bundle
+from modelfleet.envoy.typed import struct_in_json
 
 FILTERS = "envoy.extensions.filters.http"
-PREFIX = "type.googleapis.com/"
 VM = "modelfleet.attempt"
 """Ways with filters of their own share one interpreter in each worker."""
 
@@ -46,6 +46,4 @@ def _codec() -> dict[str, Any]:
 
 
 def _filter(name: str, kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    # By name: the installed protos lack some of these fields.
-    typed = {"@type": f"{PREFIX}xds.type.v3.TypedStruct", "type_url": PREFIX + kind, "value": config}
-    return {"name": name, "typed_config": typed}
+    return {"name": name, "typed_config": struct_in_json(kind, config)}

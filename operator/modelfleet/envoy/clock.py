@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from modelfleet.envoy.typed import PREFIX
+from modelfleet.envoy.typed import struct_in_json
 
 NAMESPACE_OF_CLOCK = "modelfleet.clock"
 UNTIL = "until"
@@ -34,5 +34,5 @@ def render_clock() -> dict[str, Any]:
         # A request without a clock is better than none.
         "failure_policy": "FAIL_OPEN",
     }
-    wasm = {"type_url": f"{PREFIX}envoy.extensions.filters.http.wasm.v3.Wasm", "value": {"config": config}}
-    return {"name": "clock", "typed_config": {"@type": f"{PREFIX}xds.type.v3.TypedStruct", **wasm}}
+    kind = "envoy.extensions.filters.http.wasm.v3.Wasm"
+    return {"name": "clock", "typed_config": struct_in_json(kind, {"config": config})}

@@ -17,13 +17,12 @@ from modelfleet.envoy.errors import local_replies
 from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE
 from modelfleet.envoy.record import access_logs
 from modelfleet.envoy.resource import XdsResource, resource_of
-from modelfleet.envoy.typed import parse
+from modelfleet.envoy.typed import PREFIX, parse, struct_in_json
 from modelfleet.fleet.world import Gateway
 
 # Imported for their descriptors: a message inside of a message is found by its name.
 _NAMED = (_file, _gzip, _decompressor, _lua, _router, _manager, _struct)
 
-PREFIX = "type.googleapis.com/"
 FILTERS = "envoy.extensions.filters"
 FROM_ADS = {"ads": {}, "resource_api_version": "V3"}
 MAX_HEADERS_KB = 64
@@ -82,7 +81,7 @@ def _strip() -> dict[str, Any]:
     prefixes = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in (OURS, "x-envoy-")]
     mutations = [*prefixes, {"remove": "x-request-id"}]
     name = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
-    return {"name": "strip", "typed_config": _struct_of(name, {"mutations": mutations})}
+    return {"name": "strip", "typed_config": struct_in_json(name, {"mutations": mutations})}
 
 
 def _chain() -> list[dict[str, Any]]:
@@ -113,7 +112,3 @@ def _chain() -> list[dict[str, Any]]:
 
 def _discovered() -> dict[str, Any]:
     return {"config_source": FROM_ADS, "type_urls": [f"{PREFIX}{FILTERS}.http.lua.v3.Lua"]}
-
-
-def _struct_of(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    return {"@type": f"{PREFIX}xds.type.v3.TypedStruct", "type_url": PREFIX + name, "value": value}

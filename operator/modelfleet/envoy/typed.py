@@ -35,6 +35,11 @@ def typed_struct(name: str, value: Mapping[str, Any]) -> AnyMessage:
     return any_of(TypedStruct(type_url=PREFIX + name, value=struct_of(value)))
 
 
+def struct_in_json(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, for what is written as JSON first."""
+    return {"@type": f"{PREFIX}xds.type.v3.TypedStruct", "type_url": PREFIX + name, "value": value}
+
+
 def parse(value: dict[str, Any], message: M) -> M:
     """Fills the message from what JSON would say of it, to the same bytes each time.
 
