@@ -12,6 +12,7 @@ from modelfleet.envoy.gateway import render_gateway
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Finding, Key, Reason, Severity
 from modelfleet.fleet.readable import check_readable
+from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.references import check_references
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.placement.fit import check_fit
@@ -24,6 +25,7 @@ from modelfleet.routing.isolation import check_isolation
 from modelfleet.routing.looks import check_looks
 from modelfleet.routing.reach import check_reach
 from modelfleet.routing.shadow import check_shadows
+from modelfleet.routing.size import check_size
 from modelfleet.routing.times import check_times
 from modelfleet.routing.transport import check_transport
 from modelfleet.routing.unsupported import check_support
@@ -37,6 +39,7 @@ ALONE: tuple[Callable[[FleetSnapshot], Iterable[Finding]], ...] = (
     check_shadows,
     check_facts,
     check_looks,
+    check_size,
     check_times,
     check_isolation,
     check_transport,
@@ -54,6 +57,8 @@ class InForce:
 
     models: Mapping[Key, ModelDeployment] = field(default_factory=dict)
     policies: Mapping[Key, RoutingPolicy] = field(default_factory=dict)
+    recall: Recall = field(default_factory=Recall, compare=False, repr=False)
+    """What was made of them: the next plan makes anew only what comes from other objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,9 @@ def compile_fleet(
     policies = dict(_settled(snapshot.policies, before.policies, wrong))
     settled = replace(snapshot, models=models, policies=policies)
     findings += check_claims(settled)  # among those that serve: who is left out takes no name from anybody
-    gateways, defects = _render(settled, {} if seen is None else seen)
-    return FleetPlan(gateways, InForce(models, policies), tuple(findings), defects)
+    recall = Recall(before.recall)
+    gateways, defects = _render(settled, {} if seen is None else seen, recall)
+    return FleetPlan(gateways, InForce(models, policies, recall), tuple(findings), defects)
 
 
 def _found(snapshot: FleetSnapshot) -> Iterator[Finding]:
@@ -115,13 +121,13 @@ def _settled(now: Mapping[Key, R], before: Mapping[Key, R], wrong: set[Key]) -> 
 
 
 def _render(
-    snapshot: FleetSnapshot, seen: dict[str, Seen]
+    snapshot: FleetSnapshot, seen: dict[str, Seen], recall: Recall
 ) -> tuple[dict[str, tuple[XdsResource, ...]], tuple[Defect, ...]]:
     gateways: dict[str, tuple[XdsResource, ...]] = {}
     defects: list[Defect] = []
-    for plan in plan_gateways(snapshot):
+    for plan in plan_gateways(snapshot, recall):
         facts = seen.setdefault(plan.gateway.name, {})
-        kept, found = without_defective(render_gateway(plan, snapshot.world), seen=facts)
+        kept, found = without_defective(render_gateway(plan, snapshot.world, recall), seen=facts)
         gateways[plan.gateway.name] = tuple(kept)
         defects += found
     return gateways, tuple(defects)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError, Message
 
-from modelfleet.envoy.contents import CLUSTER, ENDPOINTS, TYPES, Need, contents
+from modelfleet.envoy.contents import CLUSTER, ENDPOINTS, ROUTES, TYPES, Need, contents
 from modelfleet.envoy.protorules import violations
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.envoy.walk import known_type
@@ -211,9 +211,11 @@ def _open(told: _Told, bootstrap_clusters: Collection[str]) -> _Found:
 
 
 def _over_budget(told: _Told, _bootstrap: Collection[str]) -> _Found:
-    """The largest have to go, so that as many as can be stay."""
-    by_size = sorted(enumerate(told), key=lambda one: -len(one[1][0].body))
+    """The largest have to go, so that as many as can be stay; what all requests need goes last."""
     excess = sum(len(resource.body) for resource, _ in told) - MAX_TOTAL
+    if excess <= 0:
+        return {}
+    by_size = sorted(enumerate(told), key=lambda one: (_serves_all(one[1][0]), -len(one[1][0].body)))
     found: _Found = {}
     for index, (resource, _) in by_size:
         if excess <= 0:
@@ -221,6 +223,11 @@ def _over_budget(told: _Told, _bootstrap: Collection[str]) -> _Found:
         excess -= len(resource.body)
         found[index] = [f"the gateway has more than {MAX_TOTAL} bytes, and this is one of its largest resources"]
     return found
+
+
+def _serves_all(resource: XdsResource) -> bool:
+    """Whether it is the listener, the script or the gate. Lists of names have no owner either, and can be missed."""
+    return not resource.owners and resource.type_url not in (ROUTES, _SCOPE)
 
 
 _PHASES: tuple[Callable[[_Told, Collection[str]], Mapping[int, list[str]]], ...] = (

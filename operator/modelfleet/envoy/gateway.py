@@ -11,36 +11,48 @@ from modelfleet.envoy.script import render_script
 from modelfleet.envoy.secrets import render_secret
 from modelfleet.envoy.ways import render_gate, render_way
 from modelfleet.findings import Key
-from modelfleet.fleet.world import World
-from modelfleet.routing.plan import GatewayPlan, TargetPlan
+from modelfleet.fleet.recall import Recall
+from modelfleet.fleet.world import Gateway, World
+from modelfleet.routing.plan import GatewayPlan, PolicyPlan, TargetPlan
 
 
-def render_gateway(plan: GatewayPlan, world: World) -> list[XdsResource]:
+def render_gateway(plan: GatewayPlan, world: World, recall: Recall | None = None) -> list[XdsResource]:
     """Everything that this gateway is sent, by type and name."""
-    resources = [*_common(plan), *_targets(plan, world)]
+    recall = recall or Recall()
+    resources = [*_common(plan), *_targets(plan, world, recall)]
     for policy in plan.policies:
-        resources += render_policy(policy, plan.gateway)
+        resources += recall.of(("policy", plan.gateway.name, policy.key), _policy, policy, plan.gateway)
     return sorted(resources, key=lambda resource: (resource.type_url, resource.name))
 
 
 def _common(plan: GatewayPlan) -> Iterator[XdsResource]:
-    hosts = {host for policy in plan.policies for host, _ in policy.claims if host}
+    hosts: dict[str, list[str]] = {}
+    for host, model in sorted(claim for policy in plan.policies for claim in policy.claims if claim[0]):
+        hosts.setdefault(host, []).append(model)
     yield render_listener(plan.gateway)
     yield render_gate()
-    yield render_script(plan.gateway, sorted(hosts))
+    yield render_script(plan.gateway, hosts)
     yield from render_catalogues(plan.policies)
 
 
-def _targets(plan: GatewayPlan, world: World) -> Iterator[XdsResource]:
+def _policy(policy: PolicyPlan, gateway: Gateway) -> tuple[XdsResource, ...]:
+    return tuple(render_policy(policy, gateway))
+
+
+def _target(target: TargetPlan, gateway: Gateway, owners: frozenset[Key]) -> tuple[XdsResource, ...]:
+    return render_cluster(target, gateway, owners), render_way(target, owners)
+
+
+def _targets(plan: GatewayPlan, world: World, recall: Recall) -> Iterator[XdsResource]:
     users = _users(plan)
     own, secrets = set[Key](), set[tuple[Key, str]]()
     for target in plan.targets:
         owners = users[target.name] | {target.model}
-        yield render_cluster(target, plan.gateway, owners)
-        yield render_way(target, owners)
+        yield from recall.of(("target", plan.gateway.name, target.name), _target, target, plan.gateway, owners)
         if target.host is None and target.model not in own:
             own.add(target.model)
-            yield render_endpoints(target.model, world.endpoints.get(target.model, ()))
+            endpoints = world.endpoints.get(target.model, ())
+            yield recall.of(("endpoints", plan.gateway.name, target.model), render_endpoints, target.model, endpoints)
         yield from _secret(target, world, secrets)
 
 

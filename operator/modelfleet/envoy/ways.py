@@ -1,7 +1,7 @@
 """The way to a target: its replicas, and behind them the gate, where a try goes that finds no replica.
 
-Between two tries a request passes the gate as well. Nobody can connect to it: its purpose is that the attempt script
-runs there, learns what became of the try before, and names the next.
+Between two tries a request passes the gate as well. Nobody can connect to it: its purpose is that a script runs there,
+learns what became of the try before, and names the next.
 """
 
 from functools import cache
@@ -11,7 +11,7 @@ from envoy.config.core.v3.address_pb2 import Address, Pipe
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 
-from modelfleet.envoy.attempt import attempt_filters
+from modelfleet.envoy.attempt import attempt_filters, gate_filters
 from modelfleet.envoy.clusters import unlimited
 from modelfleet.envoy.hosted import injector_of, options_of
 from modelfleet.envoy.names import GATE, GATE_MARK, MOST_ATTEMPTS, NAMESPACE
@@ -24,6 +24,7 @@ from modelfleet.routing.plan import TargetPlan
 NOWHERE = "/dev/null/gate"
 """A socket that cannot be: connecting fails at once, whatever else is on the machine."""
 CONNECT_MS = 1000
+STEP = 4
 
 
 def render_way(target: TargetPlan, owners: frozenset[Key]) -> XdsResource:
@@ -35,7 +36,7 @@ def render_way(target: TargetPlan, owners: frozenset[Key]) -> XdsResource:
         circuit_breakers=unlimited(),
     )
     # Whichever attempt it is: the replicas while there is one to ask, else the gate.
-    members = [*[target.name] * MOST_ATTEMPTS, GATE]
+    members = [*[target.name] * _attempts(target), GATE]
     cluster.cluster_type.name = "envoy.clusters.composite"
     cluster.cluster_type.typed_config.CopyFrom(any_of(composite(members)))
     if target.host and target.host.secret:
@@ -43,6 +44,16 @@ def render_way(target: TargetPlan, owners: frozenset[Key]) -> XdsResource:
         name, options = options_of(attempt_filters(injector_of(target.host.secret)))
         cluster.typed_extension_protocol_options[name].CopyFrom(options)
     return resource_of(target.way, cluster, owners)
+
+
+def _attempts(target: TargetPlan) -> int:
+    """How many attempts the way is for.
+
+    Envoy compares each name of each way with each cluster that comes, so many names are dear where there are thousands
+    of ways. In steps, so that an edit of one policy changes few of them.
+    """
+    attempts = 2 * target.tries  # after each try the gate follows, as an attempt of its own
+    return min(MOST_ATTEMPTS, -(-attempts // STEP) * STEP)
 
 
 @cache
@@ -54,5 +65,7 @@ def render_gate() -> XdsResource:
     cluster.type = Cluster.STATIC
     cluster.common_lb_config.healthy_panic_threshold.value = 0
     locality = LocalityLbEndpoints(lb_endpoints=[endpoint])
+    name, options = options_of(gate_filters())
+    cluster.typed_extension_protocol_options[name].CopyFrom(options)
     cluster.load_assignment.CopyFrom(ClusterLoadAssignment(cluster_name=GATE, endpoints=[locality]))
     return resource_of(GATE, cluster)

@@ -48,12 +48,19 @@ class TargetPlan:
     breaker: BreakerPlan
     connect_ms: int
     slow_start_ms: int
+    tries: int
+    """How many tries one request can make, by the policy that allows the most."""
     host: HostPlan | None
 
     @property
     def way(self) -> str:
         """What requests are sent to: the replicas, and where a request goes when there is none."""
-        return f"{self.name}/way"
+        return way_to(self.name)
+
+
+def way_to(target: str) -> str:
+    """The way to a target of this name."""
+    return f"{target}/way"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
 from modelfleet.api.resource import Resource
 from modelfleet.findings import Finding, Key
 from modelfleet.fleet.change import check_change
 from modelfleet.fleet.parse import Foreign, Invalid, Parsed, Valid, parse_object
+from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.secrets import hidden_entries
 from modelfleet.fleet.snapshot import FleetSnapshot, entries_of, snapshot_of
 from modelfleet.fleet.world import Hidden, World
@@ -36,6 +38,9 @@ class FolderStore:
     _files: dict[str, dict[Key, Held]] = field(default_factory=dict)
     _since: dict[Key, str] = field(default_factory=dict)
     _unread: set[str] = field(default_factory=set)
+    _whole: dict[str, bytes] = field(default_factory=dict)
+    """Hashes of the files that could be read to their end: the same bytes say the same again."""
+    _recall: Recall = field(default_factory=Recall)
     kept: list[str] = field(default_factory=list)
     """Of the last observation: the files that could not be read and still count, each with a reason."""
 
@@ -43,6 +48,7 @@ class FolderStore:
         """Takes in what the files say now. Only a file that is gone, or one that was read to its end, takes back."""
         self.kept, self._unread = [], set()
         files = {source.name: self._read(source) for source in sources if not source.missing}
+        self._whole = {name: digest for name, digest in self._whole.items() if name in files}
         unseen = [source for source in sources if source.missing]
         for name, held in self._files.items():
             if name not in files and held and (reason := _hidden_by(name, unseen)):
@@ -57,7 +63,12 @@ class FolderStore:
         held = self._held()
         secrets = {key: one.hidden for key, one in held.items() if key.kind in HOLDERS}
         entries = {key: one.entries for key, one in held.items() if one.entries is not None}
-        parsed = [self._parsed(one) for one in held.values() if one.resource or one.findings]
+        self._recall = Recall(self._recall)
+        parsed = [
+            self._recall.of(key, _parsed, one, self._since.get(key, ""))
+            for key, one in held.items()
+            if one.resource or one.findings
+        ]
         return snapshot_of(parsed, entries, replace(world, secrets=secrets))
 
     def findings(self) -> Iterator[Finding]:
@@ -77,21 +88,15 @@ class FolderStore:
                 found.setdefault(key, one)
         return found
 
-    def _parsed(self, one: Held) -> Parsed:
-        if one.resource is None:
-            return Invalid(one.key, "", 0, one.findings)
-        # The API server stamps an object when it is made, and older ones win a conflict; a file has no such stamp.
-        metadata = one.resource.metadata
-        stamp = metadata.creation_timestamp or self._since.get(one.key, "")
-        resource = one.resource.model_copy(
-            update={"metadata": metadata.model_copy(update={"creation_timestamp": stamp})}
-        )
-        return Valid(one.key, metadata.uid, metadata.generation, resource)
-
     def _read(self, source: Source) -> dict[Key, Held]:
         before = self._files.get(source.name, {})
+        seen = self._whole.pop(source.name, None)
         if source.data is None:
             return self._keep(source.name, before, source.problem or "cannot be read")
+        digest = blake2b(source.data).digest()
+        if digest == seen:
+            self._whole[source.name] = digest
+            return before
         documents = list(read_documents(source.data))
         found: dict[Key, Held] = {}
         for document in documents:
@@ -103,6 +108,7 @@ class FolderStore:
             return {**self._keep(source.name, before, "cannot be read to its end"), **found}
         if not documents:
             return self._keep(source.name, before, "is empty")
+        self._whole[source.name] = digest
         return found
 
     def _keep(self, name: str, before: dict[Key, Held], reason: str) -> dict[Key, Held]:
@@ -126,6 +132,16 @@ class FolderStore:
             return replace(last or Held(parsed.key), findings=parsed.findings)
         changed = tuple(check_change(last.resource, parsed.resource)) if last and last.resource else ()
         return replace(last, findings=changed) if last and changed else Held(parsed.key, parsed.resource)
+
+
+def _parsed(one: Held, since: str) -> Parsed:
+    if one.resource is None:
+        return Invalid(one.key, "", 0, one.findings)
+    # The API server stamps an object when it is made, and older ones win a conflict; a file has no such stamp.
+    metadata = one.resource.metadata
+    stamp = metadata.creation_timestamp or since
+    resource = one.resource.model_copy(update={"metadata": metadata.model_copy(update={"creation_timestamp": stamp})})
+    return Valid(one.key, metadata.uid, metadata.generation, resource)
 
 
 def _holder(raw: object, key: Key) -> Held | None:

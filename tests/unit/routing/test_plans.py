@@ -151,8 +151,17 @@ def test_a_gateway_that_nobody_names_has_a_plan_all_the_same() -> None:
 
 def test_a_target_is_a_model_as_one_breaker_sees_it() -> None:
     assert target("model: {name: engine-name}") == TargetPlan(
-        "default/m", Key("ModelDeployment", "default", "m"), "engine-name", BreakerPlan(5, 10_000), 1_000, 0, None
+        "default/m", Key("ModelDeployment", "default", "m"), "engine-name", BreakerPlan(5, 10_000), 1_000, 0, 2, None
     )
+
+
+def test_a_target_knows_the_most_tries_of_those_who_share_it() -> None:
+    few, many = policy("retries: {attempts: 0}"), policy("retries: {attempts: 3}")
+    few["metadata"]["name"], many["metadata"]["name"] = "few", "many"
+    many["spec"]["serves"]["models"] = ["other"]
+    for order in ((few, many), (many, few)):
+        (found,) = planned(*order, model()).targets
+        assert found.tries == 4
 
 
 @pytest.mark.parametrize(

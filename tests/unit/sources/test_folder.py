@@ -251,3 +251,33 @@ def test_objects_without_a_namespace_are_in_the_store_s_own() -> None:
 def test_what_is_in_a_secret_is_shown_by_nothing_that_the_store_holds(folder: Folder) -> None:
     snapshot = folder.put(a={**SECRET, "stringData": {"token": "sk-secret"}})
     assert "sk-secret" not in repr(folder.store) + repr(snapshot)
+
+
+# What is not read again.
+
+
+def test_a_file_that_is_as_it_was_is_not_read_again_and_says_the_same() -> None:
+    folder = Folder()
+    first = folder.put(a=[model(), policy()], b=model(name="m2"))
+    again = folder.put(b=model(name="m2", work="embedding"))
+    assert again.policies[P] is first.policies[P]
+    assert again.models[N] is not first.models[N]
+
+
+def test_a_file_that_is_gone_and_comes_back_as_it_was_is_read_again() -> None:
+    folder = Folder()
+    folder.put(a=[model(), policy()])
+    assert not folder.put(a=None).policies
+    assert P in folder.put(a=[model(), policy()]).policies
+
+
+def test_a_file_that_could_not_be_read_and_is_as_it_was_before_is_read_again() -> None:
+    folder = Folder()
+    bad = [model(), policy(tiers=[])]
+    folder.put(a=bad)
+    assert list(folder.store.findings())
+    folder.put(a=text_of(bad).decode() + TORN)
+    folder.put(a=b"")
+    assert not list(folder.store.findings())
+    folder.put(a=bad)
+    assert list(folder.store.findings())

@@ -1,12 +1,13 @@
 """tiers: models of one size and their shares, and the targets that they come to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.api.routingpolicy.rules.tiers import weight
+from modelfleet.api.routingpolicy.rules.tries import worst_case
 from modelfleet.api.routingpolicy.tiers import WeightedModel
 from modelfleet.findings import Key
 from modelfleet.fleet.snapshot import FleetSnapshot
@@ -27,12 +28,23 @@ class Targets:
         return [_model(self.by_model[model.name], weight(model)) for model in models if weight(model)]
 
 
+def model_keys(policy: RoutingPolicy) -> tuple[Key, ...]:
+    """The models that take a share of the policy's requests, in the order of their names."""
+    names = {model.name for models in _model_lists(policy) for model in models if weight(model)}
+    return tuple(Key("ModelDeployment", policy.key.namespace, name) for name in sorted(names))
+
+
 def plan_targets(policy: RoutingPolicy, snapshot: FleetSnapshot) -> Targets:
     """A target for every model that the policy names, also for one that is gone: it then has no endpoint."""
+    return targets_of(policy, map(snapshot.models.get, model_keys(policy)))
+
+
+def targets_of(policy: RoutingPolicy, models: Iterable[ModelDeployment | None]) -> Targets:
+    """The same, from the models of its `model_keys`."""
     bounds = plan_breaker(policy.spec), plan_connect(policy.spec)
-    names = {model.name for models in _model_lists(policy) for model in models if weight(model)}
-    keys = {name: Key("ModelDeployment", policy.key.namespace, name) for name in sorted(names)}
-    return Targets({name: _target(key, snapshot.models.get(key), *bounds) for name, key in keys.items()})
+    tries = worst_case(policy.spec).tries
+    pairs = zip(model_keys(policy), models, strict=True)
+    return Targets({key.name: replace(_target(key, model, *bounds), tries=tries) for key, model in pairs})
 
 
 def plan_tiers(policy: RoutingPolicy, targets: Targets) -> list[dict[str, Any]]:
@@ -55,6 +67,7 @@ def _target(key: Key, model: ModelDeployment | None, breaker: BreakerPlan, conne
         breaker=breaker,
         connect_ms=connect_ms,
         slow_start_ms=slow.milliseconds if slow else 0,
+        tries=1,
         host=plan_host(key, spec.external) if spec and spec.external else None,
     )
 
