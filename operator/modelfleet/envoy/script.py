@@ -1,6 +1,7 @@
 """The scripts that Envoy runs: files of lua/ in one text, the same for every policy."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -12,8 +13,8 @@ from modelfleet.envoy.typed import typed_struct
 from modelfleet.fleet.world import Gateway
 
 FOLDER = files("modelfleet.envoy").joinpath("lua")
-ENTRIES = ("gateway", "attempt")
-"""What Envoy calls: once for each request, and at each try."""
+ENTRIES = ("gateway", "rename", "judge", "gate", "tell")
+"""What Envoy calls, each a script of its own: when a request comes, at its tries, between them, and on the way back."""
 _NEEDED = re.compile(r'require\("([a-z_]+)"\)')
 
 
@@ -43,9 +44,12 @@ def _needed(entry: str, texts: dict[str, str]) -> set[str]:
     return found
 
 
-def render_script(gateway: Gateway, hosts: list[str]) -> XdsResource:
-    """The script with the gateway's hosts. It travels apart from the listener, which each change of it would drain."""
-    context = {"hosts": hosts, "maxBodyBytes": gateway.max_body_bytes}
+def render_script(gateway: Gateway, hosts: Mapping[str, list[str]]) -> XdsResource:
+    """The script with the hosts that policies name, and for which names.
+
+    It travels apart from the listener, which each change of it would drain.
+    """
+    context = {"hosts": dict(hosts), "maxBodyBytes": gateway.max_body_bytes}
     source = {"default_source_code": {"inline_string": bundle("gateway")}, "filter_context": context}
     config = typed_struct("envoy.extensions.filters.http.lua.v3.Lua", source)
     return resource_of(NAMESPACE, TypedExtensionConfig(name=NAMESPACE, typed_config=config))

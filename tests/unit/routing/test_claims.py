@@ -1,10 +1,14 @@
 """Who serves a name: the older policy, and only where both would be asked."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
-from modelfleet.routing.claims import check_claims
-from tests.support.documents import Document, fleet, policy
+from modelfleet.compiler import compile_fleet
+from modelfleet.findings import Reason
+from modelfleet.fleet.world import Gateway, World
+from modelfleet.routing.claims import check_claims, owners_of
+from tests.support.documents import Document, fleet, model, policy
 
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"
 
@@ -79,3 +83,26 @@ def test_each_name_can_be_lost_to_another_policy() -> None:
 def test_a_name_that_one_lost_elsewhere_is_still_the_others() -> None:
     found = lost(made("a", OLD, gateways=["x"]), made("b", NEW, gateways=["x", "y"]), made("c", gateways=["y"]))
     assert found == [("b", 0, "default/a"), ("c", 0, "default/b")]
+
+
+def crowded(count: int) -> list[Document]:
+    """Policies with as many and as long hosts as they may have, the oldest first."""
+    hosts = [[f"{'h' * 244}-{number:04}-{index:02}" for index in range(32)] for number in range(count)]
+    return [made(f"p{number:04}", OLD, hosts=named) for number, named in enumerate(hosts)]
+
+
+def test_of_more_hosts_than_a_gateway_can_be_told_of_the_youngest_lose_theirs() -> None:
+    others = [made("short", NEW, hosts=["a.example"], models=["one"]), made("open", NEW, models=["two"])]
+    snapshot = fleet(*crowded(80), *others)
+    findings = list(check_claims(snapshot))
+    assert {(one.reason, one.path[:3]) for one in findings} == {(Reason.OUT_OF_RANGE, ("spec", "serves", "hosts"))}
+    losers = {one.subject.name for one in findings}
+    assert losers == {f"p{number:04}" for number in range(60, 80)}
+    assert {key.name for key in owners_of(snapshot.policies.values()).values()} >= {"short", "open", "p0000", "p0059"}
+
+
+def test_no_number_of_hosts_takes_a_gateway_its_listener() -> None:
+    world = World(gateways={"default": Gateway("default")})
+    plan = compile_fleet(replace(fleet(model(), *crowded(130)), world=world))
+    assert plan.defects == ()
+    assert any(one.type_url.endswith(".Listener") for one in plan.gateways["default"])
