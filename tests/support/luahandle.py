@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.support.luajit import PRELOAD, required, runtime
 from tests.support.luanotes import Notes
+from tests.support.luaroutes import Looks, Tables
 from tests.support.luavalues import from_lua, to_lua
 
 Headers = Sequence[tuple[str, str]]
@@ -15,7 +16,7 @@ Headers = Sequence[tuple[str, str]]
 HANDLE = """
 local given = ...
 local state = { body = given.body, headers = given.headers, answers = {}, now = given.now, wraps = 0 }
-state.clears, state.decoded, state.fetched = 0, 0, 0
+state.decoded, state.fetched = 0, 0
 
 local function alive(made)
   local wraps = state.wraps
@@ -25,7 +26,7 @@ local function alive(made)
   end })
 end
 local function wait(what)
-  state.wraps = state.wraps + 1
+  state.wraps, state.route, state.host = state.wraps + 1, nil, nil
   return coroutine.yield(what)
 end
 
@@ -97,15 +98,26 @@ function handle:bodyChunks()
 end
 function handle:streamInfo() return alive(info) end
 function handle:filterContext() return { get = function(_, key) return given.context[key] end } end
+-- Envoy makes each of these once, and gives the same again until the script has waited for something.
 function handle:metadata()
-  local data = given.route or given.routes[headers:get("x-modelfleet-scope") or ""] or {}
-  local function get(_, key)
-    state.decoded = state.decoded + (key == "plan" and 1 or 0)
-    return data[key]
+  if not state.route then
+    local carried = given.looks.look(state.headers)
+    state.route = { get = function(_, key) return carried(key) end }
   end
-  return { get = get }
+  return state.route
 end
-function handle:clearRouteCache() state.clears = state.clears + 1 end
+function handle:virtualHost()
+  if not state.host then
+    local carried = given.looks.host()
+    local function get(_, key)
+      state.decoded = state.decoded + (key == "plan" and 1 or 0)
+      return carried(key)
+    end
+    state.host = { metadata = function() return { get = get } end }
+  end
+  return state.host
+end
+function handle:clearRouteCache() given.looks.clear() end
 function handle:timestamp() return state.now end
 function handle:respond(answer, body)
   assert(not state.gone, "respond cannot be called if headers have been continued")
@@ -135,17 +147,18 @@ return chance
 """
 
 JSON = (("content-type", "application/json"),)
+NOW = 1_700_000_000_500
 
 
 @dataclass
 class Script:
     """One worker's script, which keeps what it learns from one request to the next."""
 
-    routes: dict[str, Any] = field(default_factory=dict)
-    hosts: Sequence[str] = ()
+    tables: Tables = field(default_factory=dict)
+    hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     max_body_bytes: int = 4 * 1024 * 1024
     entry: str = "gateway"
-    now: int = 1_700_000_000_500
+    now: int = NOW
     lua: Any = field(default_factory=runtime)
 
     def __post_init__(self) -> None:
@@ -155,6 +168,10 @@ class Script:
     def fall(self, spot: float) -> None:
         """Where chance falls from now on."""
         required(self.lua, "chance").spot = spot
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a function for Envoy to call."""
+        return self.lua.globals()[name.encode()] is not None
 
     def request(
         self,
@@ -169,26 +186,23 @@ class Script:
         pseudo = ((":method", method), (":path", path), (":authority", authority), ("x-request-id", "id-1"))
         return self.handle([*pseudo, *headers], body).call("envoy_on_request").resume_whole()
 
-    def response(
-        self, noted: Mapping[str, Any] | Notes, headers: Headers, body: bytes = b"", route: Any = None
-    ) -> "Handled":
+    def response(self, notes: Notes, headers: Headers, body: bytes = b"", looks: Looks | None = None) -> "Handled":
         """An answer on its way back, whole."""
-        notes = noted if isinstance(noted, Notes) else Notes(**noted)
-        return self.handle(headers, body, notes, route).call("envoy_on_response").resume_whole()
+        return self.handle(headers, body, notes, looks).call("envoy_on_response").resume_whole()
 
-    def handle(self, headers: Headers, body: bytes | None, notes: Notes | None = None, route: Any = None) -> "Handled":
+    def handle(
+        self, headers: Headers, body: bytes | None, notes: Notes | None = None, looks: Looks | None = None
+    ) -> "Handled":
         """What Envoy calls the script with. Without a body it ends with its headers."""
-        notes = notes or Notes()
+        notes, looks = notes or Notes(), looks or Looks(self.tables)
         given = {
             "headers": headers,
-            "routes": self.routes,
             "context": {"hosts": self.hosts, "maxBodyBytes": self.max_body_bytes},
             "now": self.now,
-            **({"route": route} if route else {}),
         }
         table = to_lua(self.lua, given)
-        table[b"body"], table[b"notes"] = body, notes.for_lua(self.lua)
-        return Handled(self.lua.execute(HANDLE, table), notes)
+        table[b"body"], table[b"notes"], table[b"looks"] = body, notes.for_lua(self.lua), looks.for_lua(self.lua)
+        return Handled(self.lua.execute(HANDLE, table), notes, looks)
 
 
 @dataclass
@@ -197,6 +211,7 @@ class Handled:
 
     state: Any
     noted: Notes
+    looks: Looks
 
     def call(self, name: str) -> "Handled":
         """Runs it up to its end, or up to where it waits."""
@@ -230,10 +245,6 @@ class Handled:
     @property
     def body(self) -> bytes:
         return bytes(self.state.body or b"")
-
-    @property
-    def notes(self) -> Any:
-        return self.noted.of()
 
     @property
     def answer(self) -> tuple[int, str, bytes] | None:

@@ -10,7 +10,7 @@ OURS = "modelfleet"
 
 
 class Notes:
-    """The notes of one request, which both scripts read and write."""
+    """The notes of one request, which all its scripts read and write."""
 
     def __init__(self, **ours: Any) -> None:
         self._kept: dict[str, dict[str, Any]] = {OURS: ours} if ours else {}
@@ -49,3 +49,44 @@ def noted(value: Any) -> Any:
         return [noted(items.get(place)) for place in range(1, max(items) + 1)]
     assert all(isinstance(key, bytes) for key in items), f"keys of a note are texts: {list(items)}"
     return {key.decode(): noted(item) for key, item in items.items()}
+
+
+# How our scripts pack what they note is read here and nowhere else.
+
+
+def decision_of(notes: Notes) -> dict[str, Any]:
+    """What was decided of a request, and where it has got to since."""
+    found: dict[str, Any] = notes.of().get("decision", {})
+    return found
+
+
+def state_of(notes: Notes) -> dict[str, Any]:
+    """What the gate has to know of it."""
+    found: dict[str, Any] = notes.of("modelfleet.ladder")["state"]
+    return found
+
+
+def began_of(notes: Notes) -> int:
+    """When its last try began."""
+    found: int = notes.of()["began"]
+    return found
+
+
+def groups_of(notes: Notes) -> list[Any]:
+    """Where its attempts go, if that is noted, and no route's business any more."""
+    found: list[Any] = notes.of("modelfleet.way").get("priority_groups", [])
+    return found
+
+
+def under_way(began: int, attempts: list[dict[str, Any]], decision: dict[str, Any], **others: Any) -> Notes:
+    """What is noted of a request while the last of these tries is under way."""
+    notes = Notes(decision=decision, sent=True, began=began, attempts=attempts, **others)
+    notes.put("modelfleet.ladder", state={"wanted": {"tier": 1}})
+    return notes
+
+
+def said(decision: dict[str, Any], notes: Notes | None = None) -> Notes:
+    """What is noted of a request that one of our scripts answers."""
+    notes = notes or Notes(sent=False)
+    notes.put(OURS, decision=decision, said=True)
+    return notes

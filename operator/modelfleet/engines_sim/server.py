@@ -15,8 +15,8 @@ from modelfleet.engines_sim.connection import Connection
 
 _GRACE = 0.3
 _BACKLOG = 2048
-# An engine that closes idle connections looks, to a gateway that reuses them, like the resets nobody asked for.
-_KEEP_ALIVE = 3600
+# As vLLM and llama.cpp have it: who reuses a connection after that has to expect that it is gone.
+_KEEP_ALIVE = 5
 
 
 class Server(uvicorn.Server):

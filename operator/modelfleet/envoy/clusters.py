@@ -40,6 +40,8 @@ def render_cluster(target: TargetPlan, gateway: Gateway, owners: frozenset[Key])
         cluster.type = Cluster.EDS
         cluster.eds_cluster_config.eds_config.CopyFrom(ADS)
         cluster.eds_cluster_config.service_name = service_name(target.model)
+        name, options = protocol_of(None)
+        cluster.typed_extension_protocol_options[name].CopyFrom(options)
     else:
         _at_host(cluster, target.host, gateway)
     return resource_of(target.name, cluster, owners)

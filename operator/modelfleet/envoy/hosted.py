@@ -11,7 +11,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from modelfleet.envoy.names import NAMESPACE
-from modelfleet.envoy.typed import PREFIX, any_of, parse, struct_of
+from modelfleet.envoy.typed import PREFIX, any_of, milliseconds, parse, struct_of
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway
 from modelfleet.routing.plan import HostPlan
@@ -19,13 +19,18 @@ from modelfleet.routing.plan import HostPlan
 # Imported for their descriptors: a message inside of a message is found by its name.
 _NAMED = (_generic, _injector)
 
+# A request on a connection that the other end is just closing fails: ours has to be the end that closes.
+ENGINE_IDLE_MS, HOST_IDLE_MS = 4_000, 30_000
+"""vLLM and llama.cpp close a connection after five idle seconds."""
 PROTOCOL = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def protocol_of(host: HostPlan) -> tuple[str, AnyMessage]:
-    """How the host is spoken to."""
+def protocol_of(host: HostPlan | None) -> tuple[str, AnyMessage]:
+    """How the host, or an engine of one's own, is spoken to."""
     options = HttpProtocolOptions()
-    if host.secure:
+    idle = ENGINE_IDLE_MS if host is None else HOST_IDLE_MS
+    options.common_http_protocol_options.idle_timeout.CopyFrom(milliseconds(idle))
+    if host and host.secure:
         options.auto_config.http_protocol_options.SetInParent()
         options.auto_config.http2_protocol_options.SetInParent()
     else:

@@ -12,11 +12,12 @@ from envoy.extensions.filters.http.router.v3 import router_pb2 as _router
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as _manager
 from xds.type.v3 import typed_struct_pb2 as _struct
 
-from modelfleet.envoy.attempt import attempt_filters
+from modelfleet.envoy.attempt import attempt_filters, script
 from modelfleet.envoy.errors import local_replies
-from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE
+from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE, TOLD
 from modelfleet.envoy.record import access_logs
 from modelfleet.envoy.resource import XdsResource, resource_of
+from modelfleet.envoy.skipping import unless_answered_with
 from modelfleet.envoy.typed import PREFIX, parse, struct_in_json
 from modelfleet.fleet.world import Gateway
 
@@ -99,6 +100,7 @@ def _chain() -> list[dict[str, Any]]:
     return [
         {"name": "gunzip", "typed_config": gunzip},
         {"name": NAMESPACE, "config_discovery": _discovered()},
+        unless_answered_with(*TOLD, script("tell")),
         {
             "name": "router",
             "typed_config": {

@@ -11,6 +11,7 @@ from envoy.config.route.v3.route_components_pb2 import (
     RetryPolicy,
     Route,
     RouteAction,
+    RouteMatch,
     VirtualHost,
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -24,9 +25,8 @@ from modelfleet.envoy.names import (
     GATE,
     MOST_ATTEMPTS,
     NAMESPACE,
-    SCOPE,
     STREAM,
-    UPSTREAM,
+    TARGET,
     WAY,
 )
 from modelfleet.envoy.newer import refresh_on_retry
@@ -34,9 +34,8 @@ from modelfleet.envoy.resource import XdsResource, resource_of
 from modelfleet.envoy.typed import any_of, milliseconds, struct_of, typed_struct
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway
-from modelfleet.routing.plan import PolicyPlan
+from modelfleet.routing.plan import PolicyPlan, way_to
 
-ATTEMPT = "%UPSTREAM_HOST% %UPSTREAM_METADATA(modelfleet:hardware)%"
 PRIORITY_GROUP = "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
 LONGEST_HELD = 33 << 20
 """Bytes of an answer that waits in the gateway until it is whole; the script knows the same number, less some room."""
@@ -51,8 +50,13 @@ def render_policy(policy: PolicyPlan, gateway: Gateway) -> Iterator[XdsResource]
     name = f"{policy.key.namespace}/{policy.key.name}"
     routes = RouteConfiguration(name=name)
     host = routes.virtual_hosts.add(name=name, domains=["*"], retry_policy=_retries())
-    host.routes.append(_route(policy, gateway, stream=True))
-    host.routes.append(_route(policy, gateway, stream=False))
+    host.metadata.filter_metadata[NAMESPACE].CopyFrom(struct_of(_metadata(policy)))
+    host.request_body_buffer_limit.value = max(gateway.buffer_bytes, LONGEST_HELD)
+    for way in map(way_to, policy.targets):
+        host.routes.append(_route(policy, way, stream=True))
+        host.routes.append(_route(policy, way, stream=False))
+    # By this one the script reads the plan, before it has chosen; nothing is sent by it.
+    host.routes.append(Route(name="plan", match=RouteMatch(prefix="/"), route=RouteAction(cluster=GATE)))
     yield resource_of(name, routes, [policy.key])
     # A scope that nobody can ask for, as it has no host: by it Envoy has the routes before a name moves to them.
     yield _scope(f"/{name}", name, [policy.key])
@@ -79,26 +83,24 @@ def _scope(key: str, routes: str, owners: Iterable[Key]) -> XdsResource:
     return resource_of(key, scope, owners)
 
 
-def _route(policy: PolicyPlan, gateway: Gateway, *, stream: bool) -> Route:
-    route = Route(
-        name="stream" if stream else "answer",
-        route=_action(policy, stream=stream),
-        request_headers_to_remove=[SCOPE, STREAM],
-        response_headers_to_add=[_header(UPSTREAM, ATTEMPT)],
-    )
+def _route(policy: PolicyPlan, way: str, *, stream: bool) -> Route:
+    route = Route(name="stream" if stream else "answer", route=_action(policy, way, stream=stream))
     route.match.prefix = "/"
+    route.match.headers.add(name=TARGET).string_match.exact = way
     if stream:
         route.match.headers.append(HeaderMatcher(name=STREAM, present_match=True))
-    route.request_body_buffer_limit.value = max(gateway.buffer_bytes, LONGEST_HELD)
-    route.metadata.filter_metadata[NAMESPACE].CopyFrom(struct_of(_metadata(policy)))
     return route
 
 
-def _action(policy: PolicyPlan, *, stream: bool) -> RouteAction:
+def _action(policy: PolicyPlan, first: str, *, stream: bool) -> RouteAction:
     action = RouteAction(timeout=milliseconds(0))
     action.auto_host_rewrite.value = True
-    # Where a try goes stands in the request's own notes; without any it ends at the gate.
-    groups = [{"name": GATE, "clusters": [{"cluster_name": GATE, "weight": 1}]}]
+    # The first try goes where the route leads. Where a later one goes stands in the request's own notes, which cost
+    # Envoy so much to read that no request should need them that is answered at once.
+    groups = [
+        {"name": name, "clusters": [{"cluster_name": cluster, "weight": 1}]}
+        for name, cluster in (("first", first), (GATE, GATE))
+    ]
     way = {"override_metadata_namespace": WAY, "priority_groups": groups}
     extension = action.inline_cluster_specifier_plugin.extension
     extension.name = "way"

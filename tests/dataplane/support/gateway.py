@@ -23,7 +23,7 @@ from tests.dataplane.support.answers import Answer
 from tests.dataplane.support.client import Address, Request, chat, request
 from tests.dataplane.support.controlplane import ControlPlane
 from tests.dataplane.support.headers import HeadersLike, pairs
-from tests.dataplane.support.process import EnvoyProcess
+from tests.dataplane.support.process import FLUSH_MS, EnvoyProcess
 from tests.dataplane.support.records import Record, Records
 
 NAME = "default"
@@ -37,6 +37,8 @@ class Settings:
     """What an installer chooses, and what a test expects to go wrong."""
 
     workers: int = 1
+    flush_ms: int = FLUSH_MS
+    """How long a record may wait until it is written: a test wants to read it, a user wants it cheap."""
     max_body_bytes: int = 4 * 1024 * 1024
     refusals_expected: bool = False
     errors_expected: bool = False
@@ -69,7 +71,7 @@ class RealGateway:
             self._plane = ControlPlane(NAME, f"unix:{self._folder / 'xds'}")
             bootstrap = Bootstrap(NAME, "test-1", str(self._folder / "xds"), str(self._folder / "admin"))
             program = find_envoy(None).path
-            self.envoy = EnvoyProcess(program, bootstrap, self._folder, self.settings.workers)
+            self.envoy = EnvoyProcess(program, bootstrap, self._folder, self.settings.workers, self.settings.flush_ms)
             self.publish(*self._given)
             stack.callback(self._plane.stop)
             self._plane.start()

@@ -18,7 +18,7 @@ from modelfleet.envoy.bootstrap import Bootstrap, render_bootstrap
 LEASH = Path(modelfleet.local.__file__).parent / "leash.py"
 FLUSH_MS = 20
 PATIENCE = 30.0
-ERRORS = re.compile(r"^.*\[(?:error|critical)\].*$|^.*\[lua\].*$", re.MULTILINE)
+ERRORS = re.compile(r"^.*\[(?:error|critical)\].*$|^.*\[lua\](?!.* function not found\.).*$", re.MULTILINE)
 CRASHES = re.compile(r"Caught \w+, suspect|Backtrace \(use")
 
 
@@ -44,13 +44,15 @@ class _Admin(HTTPConnection):
 class EnvoyProcess:
     """One Envoy from start to end. Its log goes on in one file over restarts."""
 
-    def __init__(self, program: Path, bootstrap: Bootstrap, folder: Path, workers: int) -> None:
+    def __init__(
+        self, program: Path, bootstrap: Bootstrap, folder: Path, workers: int, flush_ms: int = FLUSH_MS
+    ) -> None:
         self.bootstrap = bootstrap
         self.log = folder / "envoy.log"
         config = folder / "envoy.json"
         config.write_text(json.dumps(render_bootstrap(bootstrap)), encoding="utf-8")
         self._command = [str(program), "--config-path", str(config), "--concurrency", str(workers)]
-        self._command += ["--disable-hot-restart", "--file-flush-interval-msec", str(FLUSH_MS), "--log-level", "info"]
+        self._command += ["--disable-hot-restart", "--file-flush-interval-msec", str(flush_ms), "--log-level", "info"]
         self._process: subprocess.Popen[bytes] | None = None
         self._leash = -1
 
@@ -70,6 +72,12 @@ class EnvoyProcess:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.text()[-4000:]}") from None
         assert not self.ended, self.text()[-4000:]
+
+    @property
+    def pid(self) -> int:
+        """Of the leash, whose only child is Envoy."""
+        assert self._process
+        return self._process.pid
 
     @property
     def ended(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.support.documents import model, policy
 from tests.support.luajourney import Journey, Worker
+from tests.support.luanotes import decision_of
 
 NAMES = ("one", "two", "three")
 FALLS = [{"tier": "two"}, {"tier": "three"}]
@@ -25,11 +26,11 @@ def among(*engines: str, **spec: Any) -> Worker:
 
 
 def attempts(asked: Journey) -> list[tuple[str, int, str, int]]:
-    return [(it["target"], it["status"], it["reason"], it["ms"]) for it in asked.notes.of().get("attempts", [])]
+    return [(it["target"], it["status"], it["reason"], it["ms"]) for it in asked.record["attempts"]]
 
 
 def skipped(asked: Journey) -> list[tuple[str, str | None, str]]:
-    return [(it["target"], it.get("tier"), it["reason"]) for it in asked.notes.of().get("skipped", [])]
+    return [(it["target"], it.get("tier"), it["reason"]) for it in asked.record["skipped"] or []]
 
 
 def clusters(asked: Journey) -> list[str]:
@@ -37,7 +38,7 @@ def clusters(asked: Journey) -> list[str]:
 
 
 def decision(asked: Journey, *names: str) -> tuple[Any, ...]:
-    return tuple(asked.notes.of()["decision"].get(name) for name in names)
+    return tuple(decision_of(asked.notes).get(name) for name in names)
 
 
 def refused(asked: Journey) -> tuple[int, str]:

@@ -30,7 +30,7 @@ def test_the_first_try_goes_out_as_it_came_from_the_gateway() -> None:
     asked = falling().ask()
     assert clusters(asked) == [ONE]
     assert asked.sent[0].body == BODY.replace(b"auto", b"engine-one")
-    assert asked.sent[0].headers.keys() & {"x-modelfleet-turn", "x-modelfleet-at"} == set()
+    assert not [name for name in asked.sent[0].headers if name.startswith("x-modelfleet-")]
     assert attempts(asked) == [("one", 0, "abandoned", 0)]
     assert asked.said is None
 
@@ -135,8 +135,8 @@ def test_where_nobody_has_a_replica_nothing_was_sent() -> None:
     asked = worker.ask()
     assert (refused(asked), asked.retry_after) == ((503, "no_capacity"), "1")
     assert skipped(asked) == [(name, name, "no_capacity") for name in NAMES]
-    # Without this the record would show an empty mapping where readers expect a list.
-    assert asked.notes.of()["sent"] is False
+    # A list, also where nothing is in it: the script alone cannot say that.
+    assert asked.record["attempts"] == []
     assert decision(asked, "rung", "reason") == (2, "no_capacity")
 
 
@@ -154,7 +154,7 @@ def test_a_replica_that_goes_before_a_repeat_ends_its_rung() -> None:
 
 def test_where_nothing_was_skipped_nothing_is_noted_of_it() -> None:
     asked = falling().ask().refused().refused().refused()
-    assert "skipped" not in asked.notes.of()
+    assert asked.record["skipped"] is None
 
 
 # The budget.
@@ -219,16 +219,18 @@ def test_the_ladder_s_answer_has_a_rung_of_its_own_whichever_rung_it_was_before(
         assert asked.said[:2] == (200, "application/json")
         assert json.loads(asked.said[2])["choices"][0]["message"]["content"] == "later"
         assert decision(asked, "rung") == (3,)
-        assert asked.notes.of()["said"] is True
+        told = asked.told()
+        assert (told.headers[":status"], told.body) == ("200", asked.said[2])
     assert decision(asked, "reason") == ("timeout",)
 
 
 def test_what_was_said_is_told_with_all_that_is_known() -> None:
-    told = falling().ask().refused().failed(500).failed(503).told()
+    asked = falling().ask().refused().failed(500).failed(503)
+    told = asked.told()
+    assert asked.record["served"] is None
     assert told.headers["x-modelfleet-reason"] == "overload"
     assert (told.headers["x-modelfleet-attempts"], told.headers["x-modelfleet-rung"]) == ("3", "2")
     assert (told.headers["x-modelfleet-model"], told.headers["x-modelfleet-tier"]) == ("-", "-")
-    assert "served" not in told.notes
     worker = falling()
     worker.absent = {ONE, TWO, THREE}
     assert worker.ask().told().headers["x-modelfleet-attempts"] == "0"

@@ -1,17 +1,20 @@
 """The way in: whose a request is, what is refused, what is sent on, and what a worker remembers."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from lupa import luajit21
 
 from tests.support.documents import model, policy
-from tests.support.luahandle import JSON, Handled, Script
-from tests.support.luajourney import BODY, routes, steered
+from tests.support.luahandle import JSON, NOW, Handled, Script
+from tests.support.luajourney import BODY, routed, steered
+from tests.support.luanotes import began_of, decision_of, state_of
+from tests.support.luarecord import record_of
+from tests.support.luaroutes import Table
 
-SCOPE, STREAM = "x-modelfleet-scope", "x-modelfleet-stream"
-NOW = 1_700_000_000_500
+SCOPE, STREAM, TARGET = (f"x-modelfleet-{name}" for name in ("scope", "stream", "target"))
 SESSION = {"authorization": "Bearer mine", "proxy-authorization": "mine", "x-api-key": "mine", "cookie": "mine"}
 RULES = [
     {"name": "busy", "when": {"headers": {"x-a": "1"}}, "answer": {"body": 'say "later"'}},
@@ -20,7 +23,7 @@ RULES = [
 
 
 def script(change: str = "", engine: str = "", **spec: Any) -> Script:
-    return Script(routes(policy(change, **spec), model(engine)))
+    return Script(routed(policy(change, **spec), model(engine)))
 
 
 def error(handled: Handled) -> tuple[int, str]:
@@ -39,8 +42,9 @@ def test_a_request_is_sent_to_its_model_with_the_name_that_the_engine_knows() ->
     assert steered(handled) == ["default/m/way", "gate"]
     assert handled.headers["x-other"] == "kept"
     assert not SESSION.keys() & handled.headers.keys()
-    assert handled.notes["decision"]["rule"] == "default"
-    assert handled.notes["sent"] is True
+    assert decision_of(handled.noted)["rule"] == "default"
+    # If Envoy gave up now: there was a try.
+    assert len(record_of(handled.noted)["attempts"]) == 1
 
 
 def test_a_body_whose_name_fits_is_not_touched() -> None:
@@ -67,13 +71,25 @@ def test_a_stream_is_marked_and_bounded_as_one() -> None:
 
 def test_the_first_try_needs_nothing_done_to_it_and_has_no_connection_yet() -> None:
     handled = script().request(BODY)
-    assert (handled.headers["x-modelfleet-turn"], handled.headers[":authority"]) == ("plain", "-")
-    assert handled.notes["attempts"] == [{"target": "m", "status": 0, "reason": "abandoned", "ms": 0}]
-    assert handled.notes["began"] == NOW
+    assert handled.headers[":authority"] == "-"
+    assert "x-modelfleet-turn" not in handled.headers
+    assert record_of(handled.noted)["attempts"] == [{"target": "m", "status": 0, "reason": "abandoned", "ms": 0}]
+    assert began_of(handled.noted) == NOW
+
+
+@pytest.mark.parametrize(("stream", "name"), [(True, "stream"), (False, "answer")])
+def test_the_first_try_takes_the_route_of_its_target_and_its_kind(stream: bool, name: str) -> None:
+    both = [{"name": "light", "models": [{"name": "m"}]}, {"name": "large", "models": [{"name": "n"}]}]
+    made = Script(routed(policy(tiers=both, rules=[{"name": "r", "tier": "large"}]), model(), model(name="n")))
+    handled = made.request(b'{"model":"auto","stream":%s}' % str(stream).lower().encode())
+    route = handled.looks.look(handled.headers)
+    assert route is not None
+    assert (route.name, handled.headers[TARGET]) == (name, "default/n/way")
+    assert steered(handled) == ["default/n/way", "gate"]
 
 
 def state(handled: Handled) -> Any:
-    return handled.noted.of("modelfleet.ladder")["state"]
+    return state_of(handled.noted)
 
 
 def test_what_the_gate_has_to_know_goes_along() -> None:
@@ -156,8 +172,9 @@ def test_what_cannot_be_routed_is_refused_in_words_and_sent_nowhere(
 ) -> None:
     handled = script().request(body, **given)
     assert error(handled) == expected
-    assert handled.notes["sent"] is False
-    assert handled.notes["decision"]["reason"] == expected[1]
+    record = record_of(handled.noted)
+    assert (record["attempts"], record["served"]) == ([], None)
+    assert decision_of(handled.noted)["reason"] == expected[1]
 
 
 @pytest.mark.parametrize("name", [b'\\"', b"\\u0000", b"\\ud800", b"a\\nb", b"\\u2028", b"%s", b"x" * 5000])
@@ -172,29 +189,60 @@ def test_a_body_may_be_as_large_as_the_policy_says_and_not_larger() -> None:
 
 
 NAMED = policy(serves={"models": ["auto"], "hosts": ["ai.example.com"]})
+HOSTS = {"ai.example.com": ["auto"]}
 
 
 def test_a_policy_that_names_the_host_comes_before_one_that_names_none() -> None:
-    both = {**routes(NAMED, model()), **routes(policy(), model())}
-    made = Script(both, hosts=["ai.example.com"])
+    made = Script(routed(NAMED, policy(name="q"), model()), hosts=HOSTS)
     assert made.request(BODY, authority="AI.example.com:8080").headers[SCOPE] == "ai.example.com|auto"
     assert made.request(BODY, authority="b.example.com").headers[SCOPE] == "*|auto"
-    assert Script(routes(policy(), model()), hosts=["ai.example.com"]).request(BODY).headers[SCOPE] == "*|auto"
+
+
+def test_a_name_that_a_host_does_not_name_is_served_there_as_everywhere() -> None:
+    made = Script(routed(NAMED, policy(name="q", serves={"models": ["b"]}), model()), hosts=HOSTS)
+    handled = made.request(b'{"model":"b"}', authority="ai.example.com")
+    assert (handled.headers[SCOPE], decision_of(handled.noted)["policy"]) == ("*|b", "default/q")
+    assert decision_of(handled.noted)["host"] == "ai.example.com"
 
 
 def test_a_policy_of_another_host_serves_nobody_here() -> None:
-    made = Script(routes(NAMED, model()), hosts=["ai.example.com"])
+    made = Script(routed(NAMED, model()), hosts=HOSTS)
     assert error(made.request(BODY, authority="b.example.com"))[0] == 404
 
 
-def test_a_host_that_the_script_has_not_heard_of_yet_is_found_all_the_same() -> None:
-    made = Script(routes(NAMED, model()))
-    assert made.request(BODY, authority="ai.example.com").headers[SCOPE] == "ai.example.com|auto"
+def test_on_a_host_that_the_script_has_not_heard_of_yet_a_name_is_served_as_everywhere() -> None:
+    made = Script(routed(NAMED, policy(name="q"), model()))
+    assert made.request(BODY, authority="ai.example.com").headers[SCOPE] == "*|auto"
+    assert error(Script(routed(NAMED, model())).request(BODY, authority="ai.example.com"))[0] == 404
+
+
+@pytest.mark.parametrize(("authority", "scope"), [("ai.example.com", "ai.example.com|"), ("b.example.com", "*|")])
+def test_a_host_has_a_list_of_its_own_where_a_policy_names_it(authority: str, scope: str) -> None:
+    made = Script(routed(NAMED, policy(name="q"), model()), hosts=HOSTS)
+    handled = made.request(b"", (), path="/v1/models", method="GET", authority=authority)
+    assert (handled.answer, handled.headers[SCOPE]) == (None, scope)
+
+
+@pytest.mark.parametrize(
+    ("name", "authority", "scope"),
+    [
+        ("auto", "ai.example.com", "ai.example.com|auto"),
+        ("b", "ai.example.com", "*|b"),
+        ("auto", "b.example.com", "*|auto"),
+    ],
+)
+def test_a_name_is_asked_for_where_it_is_served(name: str, authority: str, scope: str) -> None:
+    other = policy(name="q", serves={"models": ["auto", "b"]})
+    made = Script(routed(NAMED, other, model()), hosts=HOSTS)
+    handled = made.request(b"", (), path=f"/v1/models/{name}", method="GET", authority=authority)
+    assert handled.headers[SCOPE] == scope
+    assert handled.answer is not None
+    assert handled.answer[0] == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_list_of_names_is_a_route_s_and_empty_where_there_is_none(method: str) -> None:
-    listed = Script({"*|": {"catalogue": True}}).request(b"", (), path="/v1/models?x", method=method)
+    listed = Script(routed(policy(), model())).request(b"", (), path="/v1/models?x", method=method)
     assert (listed.answer, listed.headers[SCOPE]) == (None, "*|")
     empty = Script().request(b"", (), path="/v1/models", method=method)
     assert empty.answer == (200, "application/json", b'{"object":"list","data":[]}\n')
@@ -206,7 +254,7 @@ def test_a_name_by_itself_is_told_where_it_is_served(path: str) -> None:
     assert handled.answer is not None
     status, kind, body = handled.answer
     assert (status, kind, json.loads(body)["id"]) == (200, "application/json", "auto")
-    assert handled.notes["decision"]["reason"] == "catalogue"
+    assert decision_of(handled.noted)["reason"] == "catalogue"
 
 
 @pytest.mark.parametrize("name", ["", "nobody", "auto/", "%", "%0d%0aauto", "%ff", "%c3%a9", "a%7Cb", "x" * 3000])
@@ -227,7 +275,8 @@ def test_a_canned_answer_takes_the_caller_s_form() -> None:
     assert (status, kind) == (200, "application/json")
     assert json.loads(body)["choices"][0]["message"]["content"] == 'say "later"'
     assert (json.loads(body)["model"], len(steered(handled))) == ("auto", 0)
-    assert handled.notes["decision"] | {"reason": "answer", "rule": "busy", "rung": 0} == handled.notes["decision"]
+    decided = decision_of(handled.noted)
+    assert (decided["reason"], decided["rule"], decided["rung"]) == ("answer", "busy", 0)
     refused = made.request(BODY, [*JSON, ("x-a", "2")])
     assert refused.answer is not None
     assert (refused.answer[0], json.loads(refused.answer[2])["error"]["message"]) == (422, "no")
@@ -235,7 +284,7 @@ def test_a_canned_answer_takes_the_caller_s_form() -> None:
 
 def test_chance_draws_anew_for_each_request() -> None:
     both = [{"name": "t", "models": [{"name": "m"}, {"name": "n"}]}]
-    made = Script(routes(policy(tiers=both), model(), model(name="n")))
+    made = Script(routed(policy(tiers=both), model(), model(name="n")))
     found = []
     for spot in (0.1, 0.9):
         made.fall(spot)
@@ -246,14 +295,14 @@ def test_chance_draws_anew_for_each_request() -> None:
 def test_a_plan_is_decoded_once_in_each_revision() -> None:
     made = script()
     assert [made.request(BODY).state.decoded for _ in range(3)] == [1, 0, 0]
-    found = made.routes["*|auto"]
-    plan = {**found["plan"], "tiers": [{"name": "new", "models": found["plan"]["tiers"][0]["models"]}]}
-    made.routes["*|auto"] = {**found, "plan": plan}
-    assert made.request(BODY).notes["decision"]["tier"] == "light"
-    made.routes["*|auto"]["revision"] = "r2"
+    carried = made.tables["*|auto"].host
+    tiers = [{"name": "new", "models": carried["plan"]["tiers"][0]["models"]}]
+    carried["plan"] = {**carried["plan"], "tiers": tiers}
+    assert decision_of(made.request(BODY).noted)["tier"] == "light"
+    carried["revision"] = "r2"
     handled = made.request(BODY)
-    assert (handled.state.decoded, handled.notes["decision"]["tier"]) == (1, "new")
-    assert handled.notes["decision"]["revision"] == "r2"
+    assert (handled.state.decoded, decision_of(handled.noted)["tier"]) == (1, "new")
+    assert decision_of(handled.noted)["revision"] == "r2"
     assert made.request(BODY).state.decoded == 0
 
 
@@ -264,21 +313,21 @@ def test_two_names_of_one_policy_share_its_plan() -> None:
 
 def test_a_worker_does_not_remember_plans_without_end() -> None:
     made, most = script(), 4096
-    found = made.routes["*|auto"]
+    found = made.tables["*|auto"]
     decoded = []
     for number in [*range(most), 0, most, 0]:
-        made.routes = {"*|auto": {**found, "policy": f"default/p{number}"}}
+        made.tables = {"*|auto": replace(found, host={**found.host, "policy": f"default/p{number}"})}
         decoded.append(made.request(BODY).state.decoded)
     assert decoded == [1] * most + [0, 1, 1]
 
 
 def test_a_policy_that_is_edited_often_takes_no_other_s_place() -> None:
     made = script(serves={"models": ["auto"]})
-    found = made.routes["*|auto"]
-    made.routes["*|b"] = {**found, "policy": "default/other"}
+    found = made.tables["*|auto"]
+    made.tables["*|b"] = replace(found, host={**found.host, "policy": "default/other"})
     assert made.request(b'{"model":"b"}').state.decoded == 1
     for number in range(4200):
-        made.routes["*|auto"] = {**found, "revision": f"r{number}"}
+        made.tables["*|auto"] = replace(found, host={**found.host, "revision": f"r{number}"})
         assert made.request(BODY).state.decoded == 1
     assert made.request(b'{"model":"b"}').state.decoded == 0
 
@@ -292,6 +341,6 @@ def test_a_name_longer_than_any_is_not_looked_for_and_not_repeated() -> None:
 
 
 def test_a_route_without_a_plan_sends_nothing_anywhere() -> None:
-    made = Script({"*|auto": {"policy": "default/p", "revision": "r1"}})
+    made = Script({"*|auto": Table({"policy": "default/p", "revision": "r1"})})
     with pytest.raises(luajit21.LuaError):
         made.request(BODY)

@@ -8,7 +8,8 @@ import pytest
 from modelfleet.routing.looks import MOST
 from tests.support.documents import model, policy
 from tests.support.luahandle import Handled, Script
-from tests.support.luajourney import routes
+from tests.support.luajourney import routed
+from tests.support.luanotes import decision_of
 
 MIB = 1024 * 1024
 PATHS = [f"part{number}.inner" for number in range(MOST)]
@@ -25,7 +26,7 @@ end
 
 def script(rules: list[dict[str, Any]]) -> Script:
     """One whose looks into bodies are counted."""
-    made = Script(routes(policy(rules=rules), model()))
+    made = Script(routed(policy(rules=rules), model()))
     made.lua.execute(COUNTING)
     return made
 
@@ -49,7 +50,7 @@ def all_parts() -> dict[str, Any]:
 
 
 def rule_of(handled: Handled) -> str:
-    return str(handled.notes["decision"]["rule"])
+    return str(decision_of(handled.noted)["rule"])
 
 
 def test_sixteen_places_of_a_large_body_are_looked_at_once_each_and_decided_by() -> None:

@@ -1,14 +1,15 @@
-"""How Envoy is told where the next try goes, and how a try and the gate tell each other apart."""
+"""How Envoy is told where a try goes, what it has to do to the request, and how a skip is told from a try."""
 
 from typing import Any
 
 import pytest
 
-from tests.support.luahandle import Headers, Script
+from tests.support.luahandle import Handled, Headers, Script
 from tests.support.luajit import required
-from tests.support.luanotes import Notes
+from tests.support.luanotes import groups_of
+from tests.support.luaroutes import Looks, Route, Table
 
-script = Script(entry="attempt")
+script = Script(entry="gate")
 steer = required(script.lua, "steer")
 AROUND = """
 local steer = ...
@@ -16,12 +17,10 @@ return function(name, ...)
   local given = { ... }
   function envoy_on_request(handle)
     local headers = handle:headers()
-    if name == "towards" then
-      steer.towards(handle, headers, unpack(given))
-    elseif name == "mark" then
-      steer.mark(headers, unpack(given))
+    if name == "first" or name == "again" then
+      steer[name](handle, headers, unpack(given))
     else
-      steer.found = steer[name](headers)
+      steer.found = steer[name](headers, unpack(given))
     end
   end
 end
@@ -29,17 +28,10 @@ end
 around = script.lua.execute(AROUND, steer)
 
 
-def call(headers: Headers, name: str, *given: Any) -> tuple[dict[str, str], Notes]:
-    """The headers and the notes after a call of the module, from within a script."""
+def call(headers: Headers, name: str, *given: Any) -> Handled:
+    """What a call of the module leaves behind, from within a script."""
     around(name.encode(), *given)
-    handled = script.handle(headers, b"").call("envoy_on_request")
-    return handled.headers, handled.noted
-
-
-def groups(made: int) -> Any:
-    _, notes = call([(":authority", "gw")], "towards", b"default/m/way", made)
-    assert list(notes.of("modelfleet.way")) == ["priority_groups"]
-    return notes.of("modelfleet.way")["priority_groups"]
+    return script.handle(headers, b"").call("envoy_on_request")
 
 
 NEXT = {"name": "next", "clusters": [{"cluster_name": "default/m/way", "weight": 1}]}
@@ -48,12 +40,33 @@ GATE = {"name": "gate"}
 
 @pytest.mark.parametrize("made", [0, 1, 2, 5, 24])
 def test_the_attempt_that_comes_next_goes_to_the_cluster_and_the_one_behind_it_to_the_gate(made: int) -> None:
-    assert groups(made) == [*[GATE] * made, NEXT, GATE]
+    handled = call([(":authority", "gw")], "again", b"default/m/way", made)
+    assert groups_of(handled.noted) == [*[GATE] * made, NEXT, GATE]
 
 
-def test_a_try_begins_without_a_connection() -> None:
-    headers, _ = call([(":authority", "gw.example.com"), ("x-other", "1")], "towards", b"c", 0)
-    assert headers == {":authority": "-", "x-other": "1"}
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_first_try_is_a_route_s_and_costs_no_note(stream: bool) -> None:
+    handled = call([(":authority", "gw")], "first", b"default/m/way", stream)
+    assert handled.headers["x-modelfleet-target"] == "default/m/way"
+    assert handled.headers.get("x-modelfleet-stream") == ("1" if stream else None)
+    assert groups_of(handled.noted) == []
+
+
+def test_the_route_of_the_first_try_is_looked_for_anew() -> None:
+    looks = Looks({"*|auto": Table(routes=[Route("to", {"x-modelfleet-target": "c"}), Route("plan")])})
+    headers = [("x-modelfleet-scope", "*|auto")]
+    assert looks.look(dict(headers)) == Route("plan")
+    around(b"first", b"c", False)
+    handled = script.handle(headers, b"", looks=looks).call("envoy_on_request")
+    found = looks.look(handled.headers)
+    assert found
+    assert found.name == "to"
+
+
+@pytest.mark.parametrize(("name", "given"), [("first", (b"c", False)), ("again", (b"c", 0))])
+def test_a_try_begins_without_a_connection(name: str, given: tuple[Any, ...]) -> None:
+    headers = call([(":authority", "gw.example.com"), ("x-other", "1")], name, *given).headers
+    assert (headers[":authority"], headers["x-other"]) == ("-", "1")
 
 
 @pytest.mark.parametrize(("authority", "connected"), [("-", False), ("10.0.0.1:80", True), ("api.example.com", True)])
@@ -62,10 +75,12 @@ def test_an_authority_that_envoy_wrote_tells_of_a_connection(authority: str, con
     assert steer.found is connected
 
 
-def test_a_mark_is_taken_off_by_who_finds_it() -> None:
-    headers, _ = call([(":path", "/")], "mark", b"rename")
-    assert headers == {":path": "/", "x-modelfleet-turn": "rename"}
-    headers, _ = call(list(headers.items()), "take_mark")
-    assert (headers, steer.found) == ({":path": "/"}, b"rename")
-    call([(":path", "/")], "take_mark")
-    assert steer.found is None
+def test_a_try_is_told_that_it_has_a_name_to_write() -> None:
+    assert call([(":path", "/")], "rename").headers == {":path": "/", "x-modelfleet-turn": "rename"}
+
+
+def test_a_skip_is_taken_off_by_who_finds_it_so_that_the_next_try_is_one_again() -> None:
+    headers = call([(":path", "/"), ("x-modelfleet-skipped", "1")], "take_skip").headers
+    assert (headers, steer.found) == ({":path": "/"}, True)
+    assert call(list(headers.items()), "take_skip").headers == headers
+    assert steer.found is False

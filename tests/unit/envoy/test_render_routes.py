@@ -9,7 +9,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from modelfleet.envoy.display import display_resource
 from modelfleet.envoy.listener import render_listener
-from modelfleet.envoy.names import GATE, MOST_ATTEMPTS, SCOPE, STREAM, WAY
+from modelfleet.envoy.names import GATE, MOST_ATTEMPTS, STREAM, TARGET, WAY
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.envoy.routes import render_catalogues, render_policy
 from modelfleet.findings import Key
@@ -18,10 +18,11 @@ from modelfleet.routing.plan import PolicyPlan
 
 P, Q = Key("RoutingPolicy", "team", "p"), Key("RoutingPolicy", "other", "q")
 GATEWAY = Gateway("default", max_body_bytes=5000)
+TARGETS = ("team/m/x", "team/n/y")
 
 
 def plan(key: Key = P, *claims: tuple[str, str], **numbers: Any) -> PolicyPlan:
-    return PolicyPlan(key, claims or (("", "auto"),), numbers, 600_000, ())
+    return PolicyPlan(key, claims or (("", "auto"),), numbers, 600_000, TARGETS)
 
 
 def rendered(made: PolicyPlan) -> tuple[Any, list[XdsResource]]:
@@ -29,20 +30,36 @@ def rendered(made: PolicyPlan) -> tuple[Any, list[XdsResource]]:
     return display_resource(table)["resource"], scopes
 
 
-def routes(made: PolicyPlan) -> tuple[Any, Any]:
+def host(made: PolicyPlan) -> Any:
     table, _ = rendered(made)
-    stream, answer = table["virtual_hosts"][0]["routes"]
-    return stream, answer
+    (found,) = table["virtual_hosts"]
+    return found
+
+
+def routes(made: PolicyPlan) -> list[Any]:
+    """Those by which requests are sent."""
+    found: list[Any] = host(made)["routes"][:-1]
+    return found
 
 
 def metadata(made: PolicyPlan) -> Any:
-    return routes(made)[0]["metadata"]["filter_metadata"]["modelfleet"]
+    return host(made)["metadata"]["filter_metadata"]["modelfleet"]
 
 
-def test_a_stream_has_a_route_of_its_own_which_comes_first() -> None:
-    stream, answer = routes(plan())
-    assert stream["match"] == {"prefix": "/", "headers": [{"name": STREAM, "present_match": True}]}
-    assert answer["match"] == {"prefix": "/"}
+def test_each_target_has_a_route_for_streams_which_comes_first_and_one_for_all_else() -> None:
+    made = routes(plan())
+    targets = [{"name": TARGET, "string_match": {"exact": f"{target}/way"}} for target in TARGETS]
+    stream = {"name": STREAM, "present_match": True}
+    assert [(it["name"], it["match"]) for it in made] == [
+        ("stream", {"prefix": "/", "headers": [targets[0], stream]}),
+        ("answer", {"prefix": "/", "headers": [targets[0]]}),
+        ("stream", {"prefix": "/", "headers": [targets[1], stream]}),
+        ("answer", {"prefix": "/", "headers": [targets[1]]}),
+    ]
+
+
+def test_a_stream_is_bounded_as_a_whole_and_nothing_else_by_its_route() -> None:
+    stream, answer, *_ = routes(plan())
     assert stream["route"].pop("max_stream_duration") == {"max_stream_duration": "600s"}
     # All else that bounds a request stands in its own headers and notes.
     assert stream["route"] == answer["route"]
@@ -50,32 +67,36 @@ def test_a_stream_has_a_route_of_its_own_which_comes_first() -> None:
     assert "idle_timeout" not in answer["route"]
 
 
-def test_both_routes_carry_the_same_plan_and_let_nothing_of_ours_out() -> None:
-    stream, answer = routes(plan(a=1))
-    assert stream["metadata"] == answer["metadata"]
-    for route in (stream, answer):
-        assert route["request_headers_to_remove"] == [SCOPE, STREAM]
-        (added,) = route["response_headers_to_add"]
-        assert added["header"] == {
-            "key": "x-modelfleet-upstream",
-            "value": "%UPSTREAM_HOST% %UPSTREAM_METADATA(modelfleet:hardware)%",
-        }
+def test_a_request_that_has_not_been_decided_has_a_route_by_which_it_would_be_sent_nowhere() -> None:
+    last = host(plan())["routes"][-1]
+    assert (last["name"], last["match"], last["route"]["cluster"]) == ("plan", {"prefix": "/"}, GATE)
+    (only,) = host(PolicyPlan(P, (("", "auto"),), {}, 600_000, ()))["routes"]
+    assert only == last
+
+
+def test_the_plan_stands_once_in_a_table_however_many_routes_there_are() -> None:
+    made = host(plan(a=1))
+    assert metadata(plan(a=1))["plan"] == {"a": 1}
+    assert all("metadata" not in route for route in made["routes"])
 
 
 @pytest.mark.parametrize(("most", "held"), [(5_000, 33 << 20), (100 << 20, (100 << 20) + 4096)])
 def test_as_much_is_buffered_as_the_longest_body_or_the_longest_answer_needs(most: int, held: int) -> None:
     table, *_ = render_policy(plan(), Gateway("default", max_body_bytes=most))
-    for route in display_resource(table)["resource"]["virtual_hosts"][0]["routes"]:
-        assert route["request_body_buffer_limit"] == held
+    (found,) = display_resource(table)["resource"]["virtual_hosts"]
+    assert found["request_body_buffer_limit"] == held
+    # A route's own would take its place.
+    assert all("request_body_buffer_limit" not in route for route in found["routes"])
 
 
-def test_where_a_try_goes_stands_in_the_request_s_own_notes_and_without_any_it_ends_at_the_gate() -> None:
-    stream, answer = routes(plan())
-    for route in (stream, answer):
+def test_a_first_try_goes_where_its_route_leads_and_then_to_the_gate_unless_a_note_says_more() -> None:
+    made = routes(plan())
+    for route, target in zip(made, (TARGETS[0], TARGETS[0], TARGETS[1], TARGETS[1]), strict=True):
         config = route["route"]["inline_cluster_specifier_plugin"]["extension"]["typed_config"]
         assert config["@type"].endswith("priority_group.v3.PriorityGroupClusterSpecifier")
         assert config["override_metadata_namespace"] == WAY
-        assert config["priority_groups"] == [{"name": GATE, "clusters": [{"cluster_name": GATE, "weight": 1}]}]
+        clusters = [it["clusters"] for it in config["priority_groups"]]
+        assert clusters == [[{"cluster_name": name, "weight": 1}] for name in (f"{target}/way", GATE)]
         assert route["route"]["auto_host_rewrite"] is True
 
 

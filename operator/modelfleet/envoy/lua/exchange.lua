@@ -19,6 +19,10 @@ function exchange.note(handle, notes)
   end
 end
 
+function exchange.notes_of(handle)
+  return handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
+end
+
 -- What is known of a request between its tries. Apart from the notes above, of which logs may show any.
 function exchange.note_state(handle, state)
   handle:streamInfo():dynamicMetadata():set("modelfleet.ladder", "state", state)
@@ -50,7 +54,8 @@ end
 
 -- The plan of the policy that the open scope leads to, or nil where it leads to none.
 function exchange.plan_here(handle)
-  local data = handle:metadata()
+  handle:metadata() -- the host is the one of the last route that was looked for, and this looks for one
+  local data = handle:virtualHost():metadata()
   local policy, revision = data:get("policy"), data:get("revision")
   if not policy then
     return nil
@@ -69,15 +74,10 @@ function exchange.plan_here(handle)
   return plan
 end
 
--- The plan of the policy that serves the name, or nil where nobody does. An exact host beats every host. A host that
--- nobody is known to name is tried last and not never: this script may be older than the scopes.
-function exchange.find_plan(handle, headers, host, named, name)
+-- The plan of the policy that serves the name, or nil where nobody does. There is one look for each request: what Envoy
+-- gives of a route it gives again until the script has waited for something.
+function exchange.find_plan(handle, headers, host, name)
   exchange.open_scope(handle, headers, host, name)
-  local plan = exchange.plan_here(handle)
-  if plan then
-    return plan
-  end
-  exchange.open_scope(handle, headers, host == named and exchange.ANY_HOST or named, name)
   return exchange.plan_here(handle)
 end
 

@@ -1,4 +1,4 @@
--- What Envoy calls: on a request find whose it is, decide and send it off; on a response say what happened.
+-- What Envoy calls when a request comes: it is found out whose it is, decided, and sent off.
 local budget = require("budget")
 local catalogue = require("catalogue")
 local chance = require("chance")
@@ -7,13 +7,16 @@ local decide = require("decide")
 local exchange = require("exchange")
 local reader = require("reader")
 local replies = require("replies")
-local response = require("response")
 local steer = require("steer")
 local text = require("text")
 local upstreams = require("upstreams")
 
+-- The reader has a path for each shape of body. Where all of them do not fit, LuaJIT throws everything away, again and
+-- again, and a request costs half as much more.
+require("jit.opt").start("maxtrace=4000", "maxmcode=4096")
+
 local PREFIX = "/v1/"
-local STREAM, ID = "x-modelfleet-stream", "x-request-id"
+local ID = "x-request-id"
 local NOTHING = "-"
 local LONGEST_NAME, LONGEST_PATH = 253, 1024
 
@@ -24,10 +27,20 @@ local requests = budget.new()
 local function read_settings(handle)
   local context = handle:filterContext()
   local hosts = {}
-  for _, host in ipairs(context:get("hosts") or {}) do
-    hosts[host] = true
+  for host, names in pairs(context:get("hosts") or {}) do
+    hosts[host] = {}
+    for _, name in ipairs(names) do
+      hosts[host][name] = true
+    end
   end
   return { hosts = hosts, max_body_bytes = context:get("maxBodyBytes") }
+end
+
+-- Where the policy of a name is looked for: on the host of the request where a policy names that for it, else on every
+-- host. Without a name: where the list of all names is.
+local function host_of(decision, name)
+  local own = settings.hosts[decision.host]
+  return own and (not name or own[name]) and decision.host or exchange.ANY_HOST
 end
 
 local function all_values(headers)
@@ -84,12 +97,7 @@ local function send(handle, headers, body, facts, way)
   clock.set(handle, headers, plan.times, state, facts.stream)
   headers:remove(clock.HEADER)
   exchange.note_state(handle, state)
-  steer.mark(headers, "plain")
-  steer.towards(handle, headers, model.cluster, 0)
-  if facts.stream then
-    headers:replace(STREAM, "1")
-  end
-  handle:clearRouteCache()
+  steer.first(handle, headers, model.cluster, facts.stream)
 end
 
 local function act(handle, headers, body, facts, plan, request, decision)
@@ -137,7 +145,7 @@ local function too_large(handle, decision, length, most)
   exchange.refuse(handle, decision, "body_too_large", words)
 end
 
-local function route(handle, host, path, decision, body)
+local function route(handle, path, decision, body)
   local length = body:length()
   if length > settings.max_body_bytes then
     return too_large(handle, decision, length, settings.max_body_bytes)
@@ -157,7 +165,7 @@ local function route(handle, host, path, decision, body)
     return exchange.refuse(handle, decision, "model_not_found", "no model has such a name")
   end
   decision.model, decision.stream = facts.model, facts.stream
-  local plan = exchange.find_plan(handle, headers, host, decision.host, facts.model)
+  local plan = exchange.find_plan(handle, headers, host_of(decision, facts.model), facts.model)
   if not plan then
     return exchange.refuse(handle, decision, "model_not_found", replies.nobody_serves(facts.model))
   end
@@ -172,21 +180,16 @@ function envoy_on_request(handle)
   settings = settings or read_settings(handle)
   local headers = handle:headers()
   local named, path = text.host(headers:get(":authority") or ""), text.path(headers:get(":path") or "")
-  local host = settings.hosts[named] and named or exchange.ANY_HOST
-  local decision = { id = headers:get(ID), stream = false, host = named:sub(1, LONGEST_NAME), path = path:sub(1, LONGEST_PATH) }
+  local decision = { id = headers:get(ID), method = headers:get(":method"), stream = false, host = named:sub(1, LONGEST_NAME), path = path:sub(1, LONGEST_PATH) }
   if path:sub(1, #PREFIX) ~= PREFIX then
     return exchange.refuse(handle, decision, "unknown_path", "nothing is served here: paths begin with " .. PREFIX)
   elseif headers:get("upgrade") then
     return exchange.refuse(handle, decision, "unsupported_upgrade", "connections are not upgraded: send a request")
-  elseif catalogue.is_asked(headers:get(":method"), path) then
-    return catalogue.answer(handle, headers, host, decision)
+  elseif catalogue.is_asked(decision.method, path) then
+    return catalogue.answer(handle, headers, host_of, decision)
   end
   local body = body_of(handle, headers, decision)
   if body then
-    route(handle, host, path, decision, body)
+    route(handle, path, decision, body)
   end
-end
-
-function envoy_on_response(handle)
-  response.tell(handle)
 end

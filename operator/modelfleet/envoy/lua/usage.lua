@@ -4,9 +4,16 @@ local usage = {}
 local TAIL = 2048
 local MOST_DIGITS = 15 -- beyond, a number is none that an engine can mean, or that stays itself in a record
 
+local function last(tail, name)
+  return tail:match('.*"' .. name .. '"%s*:%s*(%d+)')
+end
+
 -- In the words of a model the quotes around a name are escaped, so only a field of the answer itself is found.
 function usage.find(tail)
-  local into, out = tail:match('.*"prompt_tokens"%s*:%s*(%d+)'), tail:match('.*"completion_tokens"%s*:%s*(%d+)')
+  local into, out = last(tail, "prompt_tokens"), last(tail, "completion_tokens")
+  if not into then
+    into, out = last(tail, "input_tokens"), last(tail, "output_tokens") -- as /v1/responses and /v1/messages call them
+  end
   if not into or #into > MOST_DIGITS or #(out or "") > MOST_DIGITS then
     return nil
   end
