@@ -1,17 +1,15 @@
 """The programs of the control plane: built once from pinned Go modules, then found in the user's cache."""
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.cached import kept
 
 SOURCE = Path(__file__).parent / "control-plane"
 PINS = ("go.mod", "go.sum", "main.go")
@@ -35,13 +33,7 @@ def binaries() -> Path:
     """The folder with the programs. Builds them if that has not been done."""
     if given := os.environ.get("KUBEBUILDER_ASSETS"):
         return _given(Path(given))
-    folder = cache_folder()
-    if not folder.exists():
-        with _alone(folder.parent):
-            # Somebody else may have built it while we waited.
-            if not folder.exists():
-                _build(folder)
-    return folder
+    return kept(cache_folder(), _build)
 
 
 def is_built() -> bool:
@@ -56,14 +48,6 @@ def _given(folder: Path) -> Path:
     return folder
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _build(folder: Path) -> None:
     if shutil.which("go") is None:
         raise Unavailable(
@@ -71,14 +55,10 @@ def _build(folder: Path) -> None:
             " KUBEBUILDER_ASSETS"
         )
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        _compile(made)
-        for role in ROLES:
-            (made / role).symlink_to("testbed")
-        made.rename(folder)
-    _say(f"built in {time.monotonic() - began:.0f} s, and kept in {folder}")
+    _compile(folder)
+    for role in ROLES:
+        (folder / role).symlink_to("testbed")
+    _say(f"built in {time.monotonic() - began:.0f} s, and kept in {cache_folder()}")
 
 
 def _compile(made: Path) -> None:
