@@ -13,7 +13,7 @@ LOCKER  := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt generate verify golden bench soak cluster cluster-down lock clean
+.PHONY: help demo test check fmt generate verify golden bench soak engine cluster cluster-down lock clean
 .PHONY: format lint types imports tests generated goldens dataplane controlplane
 
 help: ## List the targets
@@ -37,12 +37,14 @@ verify: generated goldens ## Fail, with a diff, where a generated or golden file
 golden: $(READY) ## Rewrite the golden files, delete orphans, print what changed
 	@$(PYTEST) tests/golden -q --update-golden
 
-bench: $(READY) ## Measure speed; never part of check
+bench: $(READY) ## Measure speed, beside what others take; never part of check
 	@$(PYTEST) tests/bench -s
 
-soak: $(READY) ## Run every test at evidence size; takes long
-	@MODELFLEET_SOAK=1 $(SUITE)
-	@MODELFLEET_SOAK=1 $(PYTEST) -q tests/dataplane/envoy tests/scenario tests/cluster
+soak: $(READY) ## Run every test at evidence size, with a bar and a summary; takes more than an hour
+	@$(BIN)/python -m tests.soak
+
+engine: $(READY) ## Build llama.cpp's server, once, for the tests on a real engine
+	@$(BIN)/python -m tests.engines build
 
 cluster: $(READY) ## Start a throwaway Kubernetes with simulated nodes; the last line tells how to use it
 	@$(BIN)/python -m tests.testbed up
@@ -83,6 +85,7 @@ goldens: $(READY)
 	@PYTHONHASHSEED=4711 $(PHASE) $@ $(PYTEST) -q tests/golden
 
 dataplane: $(READY)
+	@$(BIN)/python -m tests.engines tell
 	@$(PHASE) $@ $(SUITE) --dist loadfile tests/dataplane/envoy tests/scenario
 
 # Not a phase: its first build takes minutes and tells how far it is.

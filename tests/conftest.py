@@ -1,5 +1,6 @@
 """How the tests run, whoever runs them: nothing here looks at CI, the clock or the machine."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,12 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# 5,000 because breadth grows by the run, each of which has a seed of its own; 20,000 would take three times as long.
 settings.register_profile(
     "soak",
     deadline=None,
     derandomize=False,
-    max_examples=20_000,
+    max_examples=5_000,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -39,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: measures, or puts a load on Envoy; a soak runs nothing beside it")
     config.pluginmanager.register(GoldenSession(config), "golden-session")
 
 
@@ -55,3 +58,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """What to hand to `check_golden`."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def evidence(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Call it with the figures that a test found: `make soak` prints them beside the test's name."""
+
+    def note(**figures: object) -> None:
+        for name, value in figures.items():
+            record_property(name, value)
+
+    return note

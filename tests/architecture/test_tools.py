@@ -23,6 +23,7 @@ TARGETS = [
         "golden",
         "bench",
         "soak",
+        "engine",
         "cluster",
         "cluster-down",
     ),

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,13 @@ def disagreement(bed: Bed, document: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_the_api_server_and_the_models_agree_on_generated_objects(bed: Bed, seed: int) -> None:
+def test_the_api_server_and_the_models_agree_on_generated_objects(
+    bed: Bed, seed: int, evidence: Callable[..., None]
+) -> None:
     dice = random.Random(seed)
     documents = [generated(dice) for _ in range(scale(2_000, 20_000) // ROUNDS)]
     differing = [text for document in documents if (text := disagreement(bed, document))]
+    evidence(objects=len(documents), disagreements=len(differing))
     assert not differing, "\n\n".join(differing[:3])
 
 

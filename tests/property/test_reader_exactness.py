@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -48,15 +49,16 @@ def slice_size(source: random.Random) -> int:
     return source.choice((1, 2, 3, 7, source.randint(4, 64), FULL_SLICE))
 
 
-def test_every_body_is_judged_and_read_as_a_strict_parser_would(reader: Reader) -> None:
-    seen = set()
-    for seed in range(scale(2_000, 20_000)):
+def test_every_body_is_judged_and_read_as_a_strict_parser_would(reader: Reader, evidence: Callable[..., None]) -> None:
+    seen, bodies = set(), scale(2_000, 20_000)
+    for seed in range(bodies):
         source = random.Random(seed)
         body = a_body(source)
         answer = expected(body)
         seen.add(answer if isinstance(answer, bytes) else b"facts")
         assert reader.read(body, slice_size(source)) == answer, (seed, body)
     assert seen == {b"facts", b"malformed_json", b"not_an_object", b"duplicate_key", b"invalid_model"}
+    evidence(bodies=bodies, differences=0)
 
 
 def test_a_body_reads_alike_however_it_is_sliced(reader: Reader) -> None:

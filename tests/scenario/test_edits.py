@@ -239,7 +239,8 @@ def load(edited: Edited) -> Load:
     return Load(edited.up.address, lambda _: Request(CHAT, chat(edited.name), headers), rate=60, connections=4)
 
 
-def test_no_request_fails_during_fifty_edits(edited: Edited) -> None:
+@pytest.mark.alone
+def test_no_request_fails_during_fifty_edits(edited: Edited, evidence: Callable[..., None]) -> None:
     with load(edited) as requests:
         for number in range(50):
             content = edited.good.replace("first", f"edit-{number}")
@@ -249,4 +250,6 @@ def test_no_request_fails_during_fifty_edits(edited: Edited) -> None:
                 edited.path.write_text(content)
             requests.wait_for(3)
         edited.until("edit-49 b")
-    requests.report().assert_none_lost(150)
+    report = requests.report()
+    evidence(edits=50, requests=len(report.outcomes), failed=len(report.failed))
+    report.assert_none_lost(150)

@@ -1,7 +1,7 @@
 """Every engine is gone, and very many ask: each has the ladder's answer in time, and nobody storms the dead."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -89,8 +89,11 @@ def busy(answer: Answer) -> str:
     return "" if int(told["attempts"]) <= MOST_TRIES else f"{told['attempts']} tries"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("dead", ["refusing", "silent"])
-def test_where_all_are_dead_everybody_is_answered_in_time_and_it_ends_soon(dead: str) -> None:
+def test_where_all_are_dead_everybody_is_answered_in_time_and_it_ends_soon(
+    dead: str, evidence: Callable[..., None]
+) -> None:
     with ExitStack() as stack:
         run = Fleet(stack)
         assert run.is_back()
@@ -121,8 +124,5 @@ def test_where_all_are_dead_everybody_is_answered_in_time_and_it_ends_soon(dead:
         assert max(tries) <= MOST_TRIES
         # Once all are left alone nobody is tried; that they are spared is what the breaker is for.
         assert sum(tries) < len(tries) * MOST_TRIES / 2
-        print(  # noqa: T201 - what a soak is run for
-            f"{dead}: {answered} requests of {CLIENTS} clients in {DEAD_S} s, the slowest {report.slowest_s:.2f} s,"
-            f" {heard} heard upstream, {sum(tries)} tries noted, at most {MOST_TRIES * answered};"
-            f" back after {back:.2f} s"
-        )
+        evidence(requests=answered, clients=CLIENTS, dead_s=DEAD_S, slowest_s=report.slowest_s, heard_upstream=heard)
+        evidence(tries=sum(tries), most_tries_allowed=MOST_TRIES * answered, back_after_s=back)

@@ -4,7 +4,7 @@ import gzip
 import json
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -153,9 +153,11 @@ def verdict(body: bytes) -> tuple[int, str]:
 SERVED = {"m", "llama-3"}
 
 
-def test_bodies_are_read_as_a_strict_parser_reads_them(gateway: RealGateway, upstream: ScriptedUpstream) -> None:
-    seen = set()
-    for seed in range(scale(300, 20_000)):
+def test_bodies_are_read_as_a_strict_parser_reads_them(
+    gateway: RealGateway, upstream: ScriptedUpstream, evidence: Callable[..., None]
+) -> None:
+    seen, bodies = set(), scale(300, 20_000)
+    for seed in range(bodies):
         body = a_body(random.Random(seed))
         answer = gateway.send(a_request(seed, body))
         status, word = verdict(body)
@@ -169,3 +171,4 @@ def test_bodies_are_read_as_a_strict_parser_reads_them(gateway: RealGateway, ups
         renamed = body[: facts["model_from"]] + json.dumps(ALIAS).encode() + body[facts["model_to"] :]
         assert upstream.requests[-1].body == renamed, (seed, body)
     assert len(seen) >= 7
+    evidence(bodies=bodies, differences=0)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -86,14 +86,18 @@ def both(number: int) -> Request:
 # One edit.
 
 
-def test_what_is_asked_after_an_edit_was_acknowledged_is_decided_by_it(gateway: RealGateway) -> None:
+def test_what_is_asked_after_an_edit_was_acknowledged_is_decided_by_it(
+    gateway: RealGateway, evidence: Callable[..., None]
+) -> None:
     # The hosts stay as they are: a change of those would make the script forget everything.
-    for number in range(1, scale(25, 300)):
+    edits = scale(25, 300)
+    for number in range(1, edits):
         gateway.apply(fleet(model("small"), model("big"), edited(number)))
         for _ in range(3):
             answer = gateway.ask("auto", {"x-rule": "1"})
             assert answer.status == 200, (number, answer)
             assert not rule_of(number, answer)
+    evidence(edits=edits - 1, requests=3 * (edits - 1), decided_otherwise=0)
 
 
 def test_a_model_and_a_policy_that_are_new_serve_at_once(gateway: RealGateway, upstream: ScriptedUpstream) -> None:
@@ -153,13 +157,17 @@ def test_a_stream_that_runs_outlives_every_edit(gateway: RealGateway, upstream: 
 # Under load.
 
 
-def test_edits_under_load_lose_no_request(gateway: RealGateway) -> None:
+@pytest.mark.alone
+def test_edits_under_load_lose_no_request(gateway: RealGateway, evidence: Callable[..., None]) -> None:
+    edits = scale(40, 1_000)
     with Load(gateway.address, both, rate=RATE) as load:
         load.wait_for(20)
-        for number in range(1, scale(40, 1_000)):
+        for number in range(1, edits):
             gateway.apply(state(number))
         load.wait_for(20)
-    load.report().assert_none_lost(40)
+    report = load.report()
+    evidence(edits=edits - 1, requests=len(report.outcomes), failed=len(report.failed))
+    report.assert_none_lost(40)
 
 
 # The script that knows the hosts is sent before the scopes of a new host, so their names are nobody's for a moment.

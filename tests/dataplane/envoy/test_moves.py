@@ -49,9 +49,10 @@ def between_a_host_and_all(number: int) -> list[Raw]:
     return [serving(f"policy-{number}", more=", hosts: [b.example]" if number % 2 else "")]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("state", [renamed, taken_over_by_a_new_one, to_and_fro, between_a_host_and_all])
 def test_a_name_that_moves_to_another_policy_under_load_loses_no_request(
-    upstream: ScriptedUpstream, state: State
+    upstream: ScriptedUpstream, state: State, evidence: Callable[..., None]
 ) -> None:
     def made(number: int) -> str:
         return fleet(model("small"), model("big"), *state(number))
@@ -63,10 +64,13 @@ def test_a_name_that_moves_to_another_policy_under_load_loses_no_request(
     with RealGateway(made(0), endpoints, settings=Settings(workers=2)) as gateway:
         with Load(gateway.address, asked, rate=RATE) as load:
             load.wait_for(20)
-            for number in range(1, scale(MOVES, 500) + 1):
+            moves = scale(MOVES, 500)
+            for number in range(1, moves + 1):
                 gateway.apply(made(number))
             load.wait_for(20)
-        load.report().assert_none_lost(40)
+        report = load.report()
+        evidence(moves=moves, requests=len(report.outcomes), failed=len(report.failed))
+        report.assert_none_lost(40)
 
 
 def test_who_serves_a_name_after_a_move_is_who_has_it_now(upstream: ScriptedUpstream) -> None:

@@ -1,6 +1,7 @@
 """Many policies, upstreams and requests made up by chance: the real Envoy does with each what the rules say."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -26,8 +27,9 @@ def excused(wrong: list[tuple[Pair, Seen]]) -> list[Pair]:
     return [pair for pair, seen in wrong if lateness_ms(pair, seen) > LATE_MS]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seed", range(scale(1, 17)))
-def test_a_real_envoy_does_what_the_rules_say(seed: int) -> None:
+def test_a_real_envoy_does_what_the_rules_say(seed: int, evidence: Callable[..., None]) -> None:
     made = pairs(seed, SIZE)
     with Arena(made) as arena:
         wrong = disagreements(arena, made, 32)
@@ -37,5 +39,6 @@ def test_a_real_envoy_does_what_the_rules_say(seed: int) -> None:
                 names = {pair.name for pair in again}
                 wrong = [(pair, seen) for pair, seen in wrong if pair.name not in names]
                 wrong += disagreements(arena, again, 4)
+        evidence(pairs=len(made), disagreements=len(wrong))
         told = "\n\n".join(explained(pair, seen) for pair, seen in wrong[:SHOWN])
         assert not wrong, f"{len(wrong)} of {SIZE} with the seed {seed}, of which the first are\n{told}"

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -63,18 +63,20 @@ def assert_share(hits: int, n: int, share: float) -> None:
     assert abs(hits - n * share) <= 5 * math.sqrt(n * share * (1 - share)), (hits, n, share)
 
 
-def test_requests_spread_as_the_weights_say(gateway: RealGateway) -> None:
+def test_requests_spread_as_the_weights_say(gateway: RealGateway, evidence: Callable[..., None]) -> None:
     n = scale(2_000, 50_000)
     with Connection(gateway.address) as connection:
         found = Counter(chosen(connection, "canary") for _ in range(n))
+    evidence(requests=n, weight=0.05, share=found["two"] / n)
     assert set(found) == {"one", "two"}
     assert_share(found["two"], n, 0.05)
 
 
-def test_models_without_a_weight_have_equal_shares(gateway: RealGateway) -> None:
+def test_models_without_a_weight_have_equal_shares(gateway: RealGateway, evidence: Callable[..., None]) -> None:
     n = scale(400, 20_000)
     with Connection(gateway.address) as connection:
         found = Counter(chosen(connection, "even") for _ in range(n))
+    evidence(requests=n, weight=0.5, share=found["two"] / n)
     assert_share(found["two"], n, 0.5)
 
 
@@ -85,11 +87,12 @@ def test_a_session_stays_with_its_model(gateway: RealGateway) -> None:
             assert len({chosen(connection, "even", headers) for _ in range(10)}) == 1
 
 
-def test_sessions_spread_as_the_weights_say(gateway: RealGateway) -> None:
+def test_sessions_spread_as_the_weights_say(gateway: RealGateway, evidence: Callable[..., None]) -> None:
     n = scale(600, 20_000)
     with Connection(gateway.address) as connection:
         even = Counter(chosen(connection, "even", {"x-session": f"user-{number}"}) for number in range(n))
         canary = Counter(chosen(connection, "canary", {"x-session": f"user-{number}"}) for number in range(n))
+    evidence(sessions=2 * n, share_of_half=even["two"] / n, share_of_a_twentieth=canary["two"] / n)
     assert_share(even["two"], n, 0.5)
     assert_share(canary["two"], n, 0.05)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -247,10 +247,11 @@ def test_a_repeat_that_the_budget_refuses_goes_on_with_the_next_rung(stack: Exit
     check_tries(records[-1], [Try("small", "5xx", 500), ok("medium")])
 
 
-def test_falls_are_not_charged(stack: ExitStack) -> None:
+def test_falls_are_not_charged(stack: ExitStack, evidence: Callable[..., None]) -> None:
     failing = Failing(stack, "attempts: 0, budgetPercent: 0", ", degrade: [{tier: mid}]")
     # A thousand failures in a row would eject it.
     records = failing.ask(scale(N, 900))
+    evidence(falls=len(records))
     assert {(record["status"], record["rung"], len(record["attempts"])) for record in records} == {(200, 1, 2)}
 
 
