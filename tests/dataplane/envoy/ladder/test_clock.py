@@ -253,6 +253,13 @@ def test_a_gap_that_is_too_long_breaks_a_stream(scene: Scene, tokens: int) -> No
     assert 600 <= scene.gateway.record(answer)["ms"]["total"] <= 600 + 200 * tokens + 500
 
 
+def test_a_gap_that_is_too_long_breaks_a_stream_of_a_later_try(scene: Scene) -> None:
+    scene.play(small=FAILS, medium=[EVENTS, *repeated(3, TOKEN, Wait(0.2)), Wait(2.5), TOKEN, EndChunks()])
+    answer = scene.ask("gap", stream=True)
+    assert (answer.complete, len(answer.sse())) == (False, 3)
+    assert scene.gateway.record(answer)["reason"] == "truncated"
+
+
 def test_a_gap_that_is_short_enough_breaks_nothing(scene: Scene) -> None:
     scene.play(small=[EVENTS, *repeated(3, TOKEN, Wait(0.35)), *ENDS])
     answer = scene.ask("gap", stream=True)
