@@ -1,8 +1,11 @@
 """`modelfleet up`: a fleet from a folder of YAML, served on this machine."""
 
+import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -40,12 +43,14 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
 
     Ctrl-C lets requests finish and ends everything. Exit codes: 0 ended, 2 it could not be started.
     """  # noqa: D301 - click wants the very character
-    # What comes next takes a moment, and who ends it in that moment has ended it as well.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(0))
+    # What comes next takes a moment, and who ends it in that moment has ended it as well. There is nothing to tidy up yet,
+    # and out of the middle of an import Python lets no exception come as what it is.
+    _on_signals(lambda *_: os._exit(0))
     from modelfleet.app import Ready, UpOptions, run_up
     from modelfleet.local import Unusable
     from modelfleet.local.sample import sample_paths
+
+    _on_signals(lambda *_: sys.exit(0))
 
     async def ready(ready: Ready) -> None:
         # Named, as click by itself goes past the table, which would be drawn over the line.
@@ -59,3 +64,8 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
     except Unusable as error:
         click.echo(f"modelfleet up: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
