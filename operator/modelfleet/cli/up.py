@@ -43,8 +43,8 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
 
     Ctrl-C lets requests finish and ends everything. Exit codes: 0 ended, 2 it could not be started.
     """  # noqa: D301 - click wants the very character
-    # What comes next takes a moment, and who ends it in that moment has ended it as well. There is nothing to tidy up yet,
-    # and out of the middle of an import Python lets no exception come as what it is.
+    # What comes next takes a moment, and who ends it in that moment has ended it as well. There is nothing to tidy up
+    # yet, and out of the middle of an import Python lets no exception come as what it is.
     _on_signals(lambda *_: os._exit(0))
     from modelfleet.app import Ready, UpOptions, run_up
     from modelfleet.local import Unusable
