@@ -120,3 +120,14 @@ def test_no_condition_holds_for_everything_and_an_unknown_one_for_nothing() -> N
     assert holds({}) is True
     assert holds({"moon": "full"}) is False
     assert holds({"tools": True, "moon": "full"}) is False
+
+
+@pytest.mark.parametrize("name", ["missing", "empty"])
+def test_the_body_is_walked_through_only_where_all_else_holds(name: str) -> None:
+    looks: list[bytes] = []
+    for number in range(20):  # a table has another order each time it is made
+        when = to_lua(lua, {name: [{"path": "messages"}], "feature": "other", f"x{number}": None})
+        asked = request()
+        asked[b"kind"] = looks.append
+        assert conditions.hold(when, asked) is False
+    assert not looks

@@ -92,15 +92,22 @@ equals("class")
 equals("tools")
 equals("stream")
 
--- No condition at all holds for every request; one that this script does not know holds for none.
-function conditions.hold(when, request)
-  for name, wanted in pairs(when or {}) do
+-- They walk through the whole body, so they are asked last.
+local DEAR = { missing = true, empty = true }
+
+local function each_holds(when, request, dear)
+  for name, wanted in pairs(when) do
     local check = CHECKS[name]
-    if not check or not check(wanted, request) then
+    if (DEAR[name] or false) == dear and not (check and check(wanted, request)) then
       return false
     end
   end
   return true
+end
+
+-- No condition at all holds for every request; one that this script does not know holds for none.
+function conditions.hold(when, request)
+  return not when or (each_holds(when, request, false) and each_holds(when, request, true))
 end
 
 return conditions
