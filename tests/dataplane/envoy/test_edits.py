@@ -174,7 +174,7 @@ def test_edits_under_load_lose_no_request(gateway: RealGateway, evidence: Callab
 def test_a_policy_that_takes_a_host_under_load_loses_no_request(gateway: RealGateway) -> None:
     with Load(gateway.address, lambda _: Request(body=chat("auto"), headers={"host": "b.example"}), rate=RATE) as load:
         load.wait_for(20)
-        for number in range(1, 40):
+        for number in range(1, scale(10, 40)):
             moved = edited(number, hosts=["b.example"]) if number % 2 else edited(number)
             gateway.apply(fleet(model("small"), model("big"), moved))
         load.wait_for(20)
