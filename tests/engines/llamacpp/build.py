@@ -1,6 +1,5 @@
 """llama.cpp's server: built once from the pinned source package, with pinned tools, then found in the user's cache."""
 
-import fcntl
 import hashlib
 import os
 import platform
@@ -9,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+
+from tests.support.cached import kept
 
 HERE = Path(__file__).parent
 PINS = ("source.txt", "tools.txt", "options.cmake")
@@ -26,13 +26,7 @@ class Unavailable(Exception):
 
 def program() -> Path:
     """The server. Builds it if that has not been done."""
-    folder = cache_folder()
-    if not folder.exists():
-        with _alone(folder.parent):
-            # Somebody else may have built it while we waited.
-            if not folder.exists():
-                _build(folder)
-    return folder / PROGRAM
+    return kept(cache_folder(), _build) / PROGRAM
 
 
 def is_built() -> bool:
@@ -47,27 +41,17 @@ def cache_folder() -> Path:
     return home / "modelfleet" / "llamacpp" / hashlib.sha256(pins).hexdigest()[:16]
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _build(folder: Path) -> None:
     if not (os.environ.get("CXX") or shutil.which("c++")):
         raise Unavailable("llama.cpp is built once, which needs a C++ compiler; on Debian and Ubuntu: apt install g++")
     began = time.monotonic()
     say("building llama.cpp's server, once; five to ten minutes on two cores")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as name:
-        scratch, made = Path(name), Path(name) / "made"
-        made.mkdir()
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="scratch-") as name:
+        scratch = Path(name)
         tools = _tools(scratch / "tools")
         built = _compile(tools, _source(tools, scratch), scratch / "build")
-        (built / "bin" / PROGRAM).rename(made / PROGRAM)
-        made.rename(folder)
-    say(f"built in {time.monotonic() - began:.0f} s, and kept in {folder}")
+        (built / "bin" / PROGRAM).rename(folder / PROGRAM)
+    say(f"built in {time.monotonic() - began:.0f} s")
 
 
 def _tools(folder: Path) -> Path:
