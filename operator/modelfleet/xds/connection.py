@@ -19,7 +19,7 @@ OnEvent = Callable[[str, str, Event], None]
 """Called with node id, gateway and event, in the thread of the event loop."""
 
 LOOK_S = 5.0
-"""How often a stream that has no news is looked at, since what is gone may begin to linger at any request."""
+"""How often a stream is looked at that has no news and waits for nothing."""
 
 Context = grpc.aio.ServicerContext[bytes, Any]
 
@@ -79,7 +79,10 @@ class Connection:
         request: Request | None = first
         while request is not None:
             async with self._writing:
+                before = self._stream.wakes_at
                 await self._pass_on(self._stream.on_request(request), context)
+                if self._stream.wakes_at != before:
+                    self._woken.set()  # who waits for news does not know that there is something else to wait for
             request = await next_request(requests, context)
 
     async def _follow_cache(self, context: Context) -> None:

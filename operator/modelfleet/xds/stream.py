@@ -29,12 +29,17 @@ Response = Any
 _ROOTS = (CLUSTER, LISTENER, SCOPE)
 """Asked for without a name, by every client that is to have any."""
 
+MOVES_S = 0.5
+"""How long a name that has moved is found in its old place: longer than most bodies take to arrive."""
+
 
 class AdsStream:
     """One client. Nothing is sent before there is a state: to be told that there is nothing wipes a client.
 
     What requests lead to stays with the client for `linger` seconds after it has left the state: a request that is
     under way goes by the plan with which it began, and may have yet to fall to what the newest plan no longer names.
+    A scope stays for a moment where its name has moved to other hosts, since requests that have begun look for it in
+    the old place. Nothing is settled till then, as others find it there, too.
     """
 
     def __init__(self, linger: float = 0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,9 +64,12 @@ class AdsStream:
     @property
     def wakes_in(self) -> float | None:
         """Seconds until something that lingers may go; None where nothing does."""
-        if not self._gone_since:
-            return None
-        return max(0.0, min(self._gone_since.values()) + self._linger - self._clock())
+        return None if self.wakes_at is None else max(0.0, self.wakes_at - self._clock())
+
+    @property
+    def wakes_at(self) -> float | None:
+        """The same as an instant of the clock: it changes only when there is something else to wait for."""
+        return min((since + self._linger_of(it[0]) for it, since in self._gone_since.items()), default=None)
 
     def on_time(self) -> list[Response]:
         """Time has passed."""
@@ -221,16 +229,31 @@ class AdsStream:
         gone = {(type_url, name) for name in needs_of(subscription, self._state, self._refusals).remove}
         for reference in [it for it in self._gone_since if it[0] == type_url and it not in gone]:
             del self._gone_since[reference]
-        names = [it[1] for it in sorted(gone) if self._may_leave(it) and not self._lingers(it)]
+        leaving = [it for it in sorted(gone) if self._may_leave(it)]
+        lingering = self._lingering(type_url, leaving)
+        names = [it[1] for it in leaving if it not in lingering]
         for name in names:
             self._gone_since.pop((type_url, name), None)
         return self._send(subscription, {}, names) if names else None
 
-    def _lingers(self, reference: Reference) -> bool:
-        """Whether a request that began before it left may still be led to it."""
-        if not self._linger or reference[0] not in LINGERING:
-            return False
-        return self._clock() - self._gone_since.setdefault(reference, self._clock()) < self._linger
+    def _lingering(self, type_url: str, leaving: Collection[Reference]) -> set[Reference]:
+        """Those to which a request may still be led that began before they left."""
+        now, seconds = self._clock(), self._linger_of(type_url)
+        if not leaving or not seconds or type_url not in (SCOPE, *LINGERING):
+            return set()
+        if type_url == SCOPE:
+            # Of a name that is served on other hosts still, or now. All have a bar in them, and others have none.
+            served = {it.partition("|")[1:] for it in self._state.of_type(SCOPE)} - {("", "")}
+            leaving = [it for it in leaving if it[1].partition("|")[1:] in served]
+        return {it for it in leaving if now - self._gone_since.setdefault(it, now) < seconds}
+
+    @property
+    def _moving(self) -> bool:
+        """Whether a scope lingers: its routes have to be there as long, and nothing is settled."""
+        return any(type_url == SCOPE for type_url, _ in self._gone_since)
+
+    def _linger_of(self, type_url: str) -> float:
+        return min(self._linger, MOVES_S) if type_url == SCOPE else self._linger
 
     def _may_leave(self, reference: Reference) -> bool:
         """Whether nothing that the client still has can lean on it.
@@ -238,6 +261,8 @@ class AdsStream:
         After a refusal the client goes on with what it had, and what that names is not known here. After a reconnect
         the client may not have asked yet for what stopped to name it.
         """
+        if reference[0] == ROUTES and self._moving:
+            return False
         if reference[0] in READERS:
             return self._refusals.owners.isdisjoint(self._former_owners.get(reference, ()))
         asked = (it in self._subscriptions for it in READERS if self._state.of_type(it))
@@ -263,6 +288,8 @@ class AdsStream:
     def _settle(self) -> None:
         """Everything is answered. What the client will ask for because of it must have been asked for too."""
         if any(self._state.of_type(it) and it not in self._subscriptions for it in _ROOTS):
+            return
+        if self._moving:
             return
         self._awaited = {it for it in self._awaited if it[1] in self._state.of_type(it[0])}
         if self._awaited:

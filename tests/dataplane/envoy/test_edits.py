@@ -159,7 +159,7 @@ def test_a_stream_that_runs_outlives_every_edit(gateway: RealGateway, upstream: 
 
 @pytest.mark.alone
 def test_edits_under_load_lose_no_request(gateway: RealGateway, evidence: Callable[..., None]) -> None:
-    edits = scale(40, 1_000)
+    edits = scale(24, 600)
     with Load(gateway.address, both, rate=RATE) as load:
         load.wait_for(20)
         for number in range(1, edits):
@@ -170,11 +170,10 @@ def test_edits_under_load_lose_no_request(gateway: RealGateway, evidence: Callab
     report.assert_none_lost(40)
 
 
-# The script that knows the hosts is sent before the scopes of a new host, so their names are nobody's for a moment.
 def test_a_policy_that_takes_a_host_under_load_loses_no_request(gateway: RealGateway) -> None:
     with Load(gateway.address, lambda _: Request(body=chat("auto"), headers={"host": "b.example"}), rate=RATE) as load:
         load.wait_for(20)
-        for number in range(1, scale(10, 40)):
+        for number in range(1, scale(7, 40)):
             moved = edited(number, hosts=["b.example"]) if number % 2 else edited(number)
             gateway.apply(fleet(model("small"), model("big"), moved))
         load.wait_for(20)

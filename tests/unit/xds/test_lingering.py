@@ -1,9 +1,12 @@
 """What requests lead to stays for a while after it is gone: some of them began before."""
 
+import pytest
+
+from modelfleet.envoy.resource import XdsResource
 from modelfleet.xds.events import Settled
-from modelfleet.xds.stream import AdsStream
+from modelfleet.xds.stream import MOVES_S, AdsStream
 from modelfleet.xds.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE, SECRET
-from tests.unit.xds.making import Talk, cluster, endpoints, started
+from tests.unit.xds.making import Talk, cluster, endpoints, extension, listener, routes, scope, started
 from tests.unit.xds.test_order import fleet
 
 LINGER = 60.0
@@ -82,3 +85,58 @@ def test_without_a_time_nothing_lingers() -> None:
     talk = started(cluster("a"), endpoints("a"), cluster("b"), endpoints("b"))
     assert talk.publish(cluster("a"), endpoints("a")) == [(it, [], ["b"]) for it in LED_TO[:2]]
     assert talk.stream.wakes_in is None
+
+
+# Scopes.
+
+
+def served(*claims: str) -> list[XdsResource]:
+    """Routes for each policy of claims like `*|auto@policy`, with a scope that nobody asks for, as all have."""
+    made = [listener("l"), extension("e"), cluster("c"), endpoints("c")]
+    for claim in claims:
+        key, _, name = claim.partition("@")
+        made += [routes(name, ["c"]), scope(f"/{name}", name), scope(key, name)]
+    return made
+
+
+def moved(before: str, after: str) -> tuple[Talk, Clock, list[str]]:
+    """A client that had one claim until it was told of the other, and took what it was sent; and what has left it."""
+    talk, clock = started(*served(before)), Clock()
+    kept = AdsStream(LINGER, clock)
+    talk.stream._linger, talk.stream._clock = kept._linger, kept._clock
+    talk.publish(*served(after))
+    left = talk.ack_all()
+    talk.ask(ROUTES, after.partition("@")[2])
+    return talk, clock, [name for _, names in [*left, *talk.ack_all()] for name in names]
+
+
+def is_settled(talk: Talk) -> bool:
+    return talk.stream.status.settled == Settled(talk.stream._state.version, True, frozenset())
+
+
+@pytest.mark.parametrize(("before", "after"), [("*|auto@one", "b|auto@one"), ("b|auto@one", "*|auto@two")])
+def test_a_name_that_moves_between_hosts_is_found_for_a_moment_in_its_old_place(before: str, after: str) -> None:
+    talk, clock, left = moved(before, after)
+    place = before.partition("@")[0]
+    assert place not in left
+    assert talk.stream.wakes_in == MOVES_S
+    assert not is_settled(talk)
+    clock.now += MOVES_S
+    assert place in [name for _, _, removed in passed(talk) for name in removed]
+    talk.ack_all()
+    assert is_settled(talk)
+    assert talk.stream.wakes_in is None
+
+
+def test_the_routes_of_a_name_that_has_moved_to_another_policy_stay_as_long() -> None:
+    talk, clock, left = moved("*|auto@one", "b|auto@two")
+    assert left == ["/one"]
+    clock.now += MOVES_S
+    assert passed(talk) == [(SCOPE, [], ["*|auto"])]
+    assert talk.ack_all() == [(SCOPE, ["*|auto"]), (ROUTES, ["one"])]
+
+
+def test_a_name_that_nobody_serves_any_more_leaves_at_once() -> None:
+    talk, _, left = moved("*|auto@one", "*|other@two")
+    assert left == ["*|auto", "/one", "one"]
+    assert is_settled(talk)
