@@ -78,7 +78,7 @@ REQUESTS = st.builds(
 )
 
 
-@settings(max_examples=scale(300, 5_000))
+@settings(max_examples=scale(120, 5_000))
 @given(policies(), st.lists(REQUESTS, min_size=1, max_size=5))
 def test_the_script_decides_as_the_design_says(made: RoutingPolicy, asked: list[Asked]) -> None:
     plan = plan_for(made)

@@ -40,7 +40,7 @@ def one_after_the_other(snapshots: list[FleetSnapshot], *, recalls: bool) -> lis
     return plans
 
 
-@settings(max_examples=scale(25, 1_000))
+@settings(max_examples=scale(10, 1_000))
 @given(st.lists(st.tuples(fleets(), worlds()), min_size=2, max_size=4))
 def test_what_is_recalled_changes_no_byte_of_a_plan(steps: list[tuple[list[Document], World]]) -> None:
     snapshots = [replace(fleet(*documents), world=world) for documents, world in steps]

@@ -11,7 +11,7 @@ from modelfleet.sources.reading.documents import Document, objects, read_documen
 from modelfleet.sources.reading.scalars import parse, resolve
 from tests.sizes import scale
 
-MANY = settings(max_examples=scale(200, 5_000))
+MANY = settings(max_examples=scale(60, 5_000))
 
 # What YAML 1.1 can hold: neither control characters nor halves of surrogate pairs.
 TEXT = st.text(

@@ -15,6 +15,7 @@ from modelfleet.envoy.contents import SECRET
 from modelfleet.findings import Key, Reason
 from modelfleet.fleet.world import Endpoint, Gateway, Hidden, World
 from modelfleet.xds.types import SCOPE
+from tests.sizes import scale
 from tests.support.documents import Document, fleet, model, policy
 
 M, N = Key("ModelDeployment", "default", "m"), Key("ModelDeployment", "default", "n")
@@ -234,7 +235,7 @@ def everything(turn: int) -> FleetPlan:
 def test_the_bytes_are_the_same_whatever_the_order_and_in_every_process() -> None:
     root = str(Path(__file__).resolve().parents[2])
     told = set()
-    for turn in range(4):
+    for turn in range(scale(2, 4)):
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, str(turn)],
             env={**os.environ, "PYTHONHASHSEED": str(turn), "PYTHONPATH": root},

@@ -169,9 +169,9 @@ def test_places_that_are_asked_for_together_are_those_that_are_asked_for_one_by_
 
 
 def test_to_find_one_place_costs_no_more_memory_than_to_read_the_document() -> None:
-    document, reading = peak(lambda: only("a:\n" + "- {b: 1, c: [1, 2]}\n" * 20_000))
-    place, finding = peak(lambda: document.position(("a", 19_999, "c", 1)))
-    assert place == (20_001, 17)
+    document, reading = peak(lambda: only("a:\n" + "- {b: 1, c: [1, 2]}\n" * 5_000))
+    place, finding = peak(lambda: document.position(("a", 4_999, "c", 1)))
+    assert place == (5_001, 17)
     assert finding < 1.2 * reading
 
 

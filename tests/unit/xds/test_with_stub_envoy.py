@@ -194,4 +194,4 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=scale(60, 2_000), stateful_step_count=scale(40, 100))
+TestConversation.settings = settings(max_examples=scale(25, 2_000), stateful_step_count=scale(40, 100))
