@@ -24,18 +24,20 @@ from tests.sizes import SOAK, scale
 EDITS = scale(30, 500)
 RATE = scale(300, 600)
 LEAST_RATE = 500
-"""What the proof asks for, and reports that it did not get where the machine is too small."""
+"""What the proof asks for. A quick run shares the machine with other tests, and is held to no rate."""
 LOOK_S = 0.002
 AT_ONCE = 2
 STREAMED = 5
 JSON = {"content-type": "application/json"}
 PIECES = ("one", " two", " three")
+APART_S = 0.005
+"""From one piece of a stream to the next: it lasts so long that many an edit comes in the middle of one."""
 
 
 def engine(request: Received) -> Program:
     """Answers with the name that it was asked by, so that an answer tells where the request really went."""
     asked = request.json()
-    return sse_answer(PIECES, model=asked["model"]) if asked.get("stream") else chat_answer(asked["model"])
+    return sse_answer(PIECES, APART_S, model=asked["model"]) if asked.get("stream") else chat_answer(asked["model"])
 
 
 def asked(number: int) -> Request:
@@ -134,9 +136,15 @@ def test_no_request_fails_and_none_goes_where_no_policy_in_force_sends_it(
     shown = "\n".join(f"{kind}: {one}" for kind, one in faults if kind)
     assert not counts, f"seed {seed}: {dict(counts)} of {len(answers)}\n{shown[:8000]}"
     tell(evidence, answers, watcher.effects_s)
-    evidence(seed=seed, requests_per_s=round(rush.achieved))
-    if SOAK and rush.achieved < LEAST_RATE:
-        pytest.skip(f"nothing failed, but this machine reached {rush.achieved:.0f} requests a second of {LEAST_RATE}")
+    evidence(seed=seed, requests_per_s=round(rush.achieved), in_the_slowest_second=slowest(rush.noted))
+    assert not SOAK or rush.achieved >= LEAST_RATE, "nothing failed, but too few requests were sent to prove it"
+
+
+def slowest(answers: list[Said]) -> int:
+    """The fewest answers in any whole second of the load."""
+    began_s = min(one.began_s for one in answers)
+    seconds = Counter(int(one.ended_s - began_s) for one in answers)
+    return min((seconds[number] for number in range(max(seconds))), default=len(answers))
 
 
 def tell(evidence: Callable[..., None], answers: list[Said], effects_s: dict[str, list[float]]) -> None:

@@ -84,3 +84,8 @@ def test_the_end_of_a_stream_is_the_same_however_it_was_cut(sizes: list[int]) ->
         joined = usage.join(joined, usage.tail(lua.execute(BUFFER, whole[at : at + size])))
         at += size
     assert joined == whole[-TAIL:]
+
+
+def test_an_answer_that_tells_of_no_tokens_is_looked_through_once() -> None:
+    # A look from each of its bytes on would take hours.
+    assert usage.find(b"x" * 1_000_000) is None

@@ -4,8 +4,9 @@ local usage = {}
 local TAIL = 2048
 local MOST_DIGITS = 15 -- beyond, a number is none that an engine can mean, or that stays itself in a record
 
+-- Held to the beginning: else a name that is not there is looked for again from each of the bytes.
 local function last(tail, name)
-  return tail:match('.*"' .. name .. '"%s*:%s*(%d+)')
+  return tail:match('^.*"' .. name .. '"%s*:%s*(%d+)')
 end
 
 -- In the words of a model the quotes around a name are escaped, so only a field of the answer itself is found.
