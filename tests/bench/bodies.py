@@ -6,8 +6,8 @@ nothing.
 
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 COUNT = 48
 MODEL = "auto"
@@ -15,6 +15,9 @@ SIZES = {"0.5 KB": 512, "8 KB": 8 << 10, "64 KB": 64 << 10, "512 KB": 512 << 10}
 LARGEST_MESSAGE = 6000
 LEAST_LEFT = 120
 """Bytes that are kept for the last message, which fills the body up to its size."""
+
+Options = Mapping[str, object]
+STREAM: Options = {"stream": True}
 
 SYSTEM = "You are a helpful assistant."
 LETTERS = "etaoinshrdlucmfwypvbgk"
@@ -26,9 +29,13 @@ SHORTEST = min(map(len, PHRASES))
 
 
 def bodies(size: int, *, streams: bool, seed: int) -> list[bytes]:
-    """As many as are sent in turn. In every other one the model is named last, as OpenAI's library does."""
+    """As many as are sent in turn. In every other one the model is named last, as OpenAI's library does.
+
+    Half of the streams are asked to tell of their tokens: who tells of none costs a gateway another look.
+    """
     rng = random.Random(f"{seed} {size} {streams}")
-    return [_body(rng, size, streams=streams, last=bool(number % 2)) for number in range(COUNT)]
+    options = [STREAM, {**STREAM, "stream_options": {"include_usage": True}}] if streams else [{}, {}]
+    return [_body(rng, size, options[number // 2 % 2], last=bool(number % 2)) for number in range(COUNT)]
 
 
 def write_bodies(folder: Path, size: int, *, streams: bool, seed: int) -> Path:
@@ -39,9 +46,9 @@ def write_bodies(folder: Path, size: int, *, streams: bool, seed: int) -> Path:
     return folder
 
 
-def _body(rng: random.Random, size: int, *, streams: bool, last: bool) -> bytes:
+def _body(rng: random.Random, size: int, options: Options, *, last: bool) -> bytes:
     messages = [{"role": "system", "content": SYSTEM}]
-    left = size - len(_encoded(messages, streams=streams, last=last))
+    left = size - len(_encoded(messages, options, last=last))
     while left > LARGEST_MESSAGE // 10:
         role = "user" if len(messages) % 2 else "assistant"
         message = {"role": role, "content": _text(rng, min(rng.randint(200, LARGEST_MESSAGE), left // 2))}
@@ -49,18 +56,16 @@ def _body(rng: random.Random, size: int, *, streams: bool, last: bool) -> bytes:
         left -= len(json.dumps(message, separators=(",", ":"))) + 1
     assert left > LEAST_LEFT, left
     messages.append({"role": "user", "content": ""})
-    left = size - len(_encoded(messages, streams=streams, last=last))
+    left = size - len(_encoded(messages, options, last=last))
     messages[-1]["content"] = _words(rng, left)
-    body = _encoded(messages, streams=streams, last=last)
+    body = _encoded(messages, options, last=last)
     assert len(body) == size, len(body)
     return body
 
 
-def _encoded(messages: list[dict[str, str]], *, streams: bool, last: bool) -> bytes:
+def _encoded(messages: list[dict[str, str]], options: Options, *, last: bool) -> bytes:
     named = {"model": MODEL}
-    rest: dict[str, Any] = {"temperature": 0.2, "max_tokens": 256}
-    if streams:
-        rest |= {"stream": True, "stream_options": {"include_usage": True}}
+    rest = {"temperature": 0.2, "max_tokens": 256, **options}
     document = {"messages": messages, **named, **rest} if last else {**named, **rest, "messages": messages}
     return json.dumps(document, separators=(",", ":")).encode()
 

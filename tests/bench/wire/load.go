@@ -203,7 +203,8 @@ func (c *caller) ask(since time.Time) {
 	if c.plan.key != "" {
 		request.Header.Set("authorization", "Bearer "+c.plan.key)
 	}
-	request.SetBodyRaw(c.plan.bodies[int(c.crew.next.Add(1)-1)%len(c.plan.bodies)])
+	asked := c.plan.bodies[int(c.crew.next.Add(1)-1)%len(c.plan.bodies)]
+	request.SetBodyRaw(asked)
 	if err := c.client.Do(request, response); err != nil {
 		c.fail(err)
 		return
@@ -214,7 +215,7 @@ func (c *caller) ask(since time.Time) {
 		return
 	}
 	took := microseconds(since)
-	if wrong := c.wrong(response.StatusCode(), body); wrong != "" {
+	if wrong := c.wrong(response.StatusCode(), body, bytes.Contains(asked, usage)); wrong != "" {
 		c.outcome.Wrong = wrong
 		return
 	}
@@ -255,7 +256,7 @@ func (c *caller) read(response *fasthttp.Response) ([]byte, time.Time, error) {
 }
 
 // wrong says what is not as it should be with an answer that did come. Some write JSON with spaces.
-func (c *caller) wrong(status int, body []byte) string {
+func (c *caller) wrong(status int, body []byte, tells bool) string {
 	words := bytes.Count(body, []byte(`"content":" word"`)) + bytes.Count(body, []byte(`"content": " word"`))
 	switch {
 	case status != 200:
@@ -264,7 +265,7 @@ func (c *caller) wrong(status int, body []byte) string {
 		return fmt.Sprintf("not from %s: %.300s", c.plan.model, body)
 	case c.plan.streams && !bytes.HasSuffix(bytes.TrimSpace(body), []byte("data: [DONE]")):
 		return fmt.Sprintf("a stream without its end: %.300s", body[max(0, len(body)-300):])
-	case c.plan.streams && !bytes.Contains(body, []byte(`"usage":{"`)) && !bytes.Contains(body, []byte(`"usage": {"`)):
+	case tells && !bytes.Contains(body, []byte(`"usage":{"`)) && !bytes.Contains(body, []byte(`"usage": {"`)):
 		return fmt.Sprintf("a stream without usage: %.300s", body[max(0, len(body)-300):])
 	case c.plan.streams && words != chunks:
 		return fmt.Sprintf("a stream of %d chunks: %.300s", words, body)

@@ -29,9 +29,14 @@ const piece = `data: {"id":"chatcmpl-5f1c2a7e9b3d4f60","object":"chat.completion
 	`"choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}` + "\n\n"
 
 const last = `data: {"id":"chatcmpl-5f1c2a7e9b3d4f60","object":"chat.completion.chunk","created":1700000000,"model":"%s",` +
-	`"choices":[],"usage":{"prompt_tokens":1200,"completion_tokens":100,"total_tokens":1300}}` + "\n\ndata: [DONE]\n\n"
+	`"choices":[],"usage":{"prompt_tokens":1200,"completion_tokens":100,"total_tokens":1300}}` + "\n\n"
+
+const done = "data: [DONE]\n\n"
 
 const models = `{"object":"list","data":[{"id":"auto","object":"model","created":1700000000,"owned_by":"stub"}]}`
+
+// usage is in the body of who wants a stream to tell of its tokens.
+var usage = []byte(`"include_usage"`)
 
 var text = strings.Repeat("The quick brown fox jumps over the lazy dog. ", 7)
 
@@ -70,7 +75,8 @@ func respond(request *fasthttp.RequestCtx) {
 	}
 	if string(value(body, "stream")) == "true" {
 		request.SetContentType("text/event-stream")
-		request.SetBodyStreamWriter(func(to *bufio.Writer) { stream(to, model) })
+		tells := bytes.Contains(body, usage)
+		request.SetBodyStreamWriter(func(to *bufio.Writer) { stream(to, model, tells) })
 		return
 	}
 	request.SetContentType("application/json")
@@ -78,7 +84,7 @@ func respond(request *fasthttp.RequestCtx) {
 }
 
 // stream sends each piece at its own instant, so that a late one does not put off the rest.
-func stream(to *bufio.Writer, model string) {
+func stream(to *bufio.Writer, model string, tells bool) {
 	word := fmt.Appendf(nil, piece, model)
 	begin := time.Now()
 	for number := range chunks {
@@ -88,7 +94,10 @@ func stream(to *bufio.Writer, model string) {
 			return
 		}
 	}
-	fmt.Fprintf(to, last, model)
+	if tells {
+		fmt.Fprintf(to, last, model)
+	}
+	io.WriteString(to, done)
 	to.Flush()
 }
 
