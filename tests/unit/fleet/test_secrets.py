@@ -70,7 +70,7 @@ def test_base64_may_be_folded_as_yaml_folds_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["not base64!", "Y!Q==", "YQ", "YQ=", coded(b"\xff\xfe"), 7, None, ["YQ=="], {"a": "b"}, True]
+    "value", ["not base64!", "é", "Y!Q==", "YQ", "YQ=", coded(b"\xff\xfe"), 7, None, ["YQ=="], {"a": "b"}, True]
 )
 def test_what_is_no_text_is_left_out_and_hides_nothing_beside_it(value: Any) -> None:
     assert entries(data={"odd": value, "good": coded("one")}) == {"good": "one"}
