@@ -1,5 +1,6 @@
 """Where our scripts find a policy: the route tables that the operator renders, looked up as Envoy looks them up."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,11 @@ def _route(shown: Any) -> Route:
     return Route(shown.get("name", ""), wants, _metadata(shown), clusters_of(groups))
 
 
+def _sent(name: bytes, value: Any) -> Any:
+    """As Envoy has it: a plan is a text there."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) if name == b"plan" and value else value
+
+
 def clusters_of(groups: Sequence[Any]) -> list[str]:
     """The clusters to which Envoy's attempts go by such groups, the first of all first."""
     return [group["clusters"][0]["cluster_name"] if "clusters" in group else group["name"] for group in groups]
@@ -90,7 +96,7 @@ class Looks:
         """What the handle of a script calls: each gives a function from a name to what is carried under it."""
 
         def carried(metadata: Mapping[str, Any]) -> Any:
-            return lambda name: to_lua(lua, metadata.get(name.decode()))
+            return lambda name: to_lua(lua, _sent(name, metadata.get(name.decode())))
 
         def look(pairs: Any) -> Any:
             headers = {

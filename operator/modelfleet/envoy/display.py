@@ -1,6 +1,7 @@
 """What a gateway is told, as people can read it: whatever is packed is unpacked, and what is secret stays hidden."""
 
 import base64
+import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -9,6 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 
 from modelfleet.envoy.contents import SECRET
+from modelfleet.envoy.names import NAMESPACE
 from modelfleet.envoy.newer import unknown_of
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.envoy.walk import is_map, known_type
@@ -90,8 +92,17 @@ def _field(of: FieldDescriptor, value: Any) -> Any:
     entry = of.message_type
     if entry is not None and is_map(of):
         inner = entry.fields_by_name["value"]
-        return {key: _single(inner, value[key]) for key in sorted(value)}
+        shown = {key: _single(inner, value[key]) for key in sorted(value)}
+        return _planned(shown) if of.name == "filter_metadata" else shown
     return [_single(of, item) for item in value] if of.is_repeated else _single(of, value)
+
+
+def _planned(metadata: dict[str, Any]) -> dict[str, Any]:
+    """With the plan of a policy, which travels as a text, as what it says."""
+    ours = metadata.get(NAMESPACE, {})
+    if isinstance(ours.get("plan"), str):
+        return {**metadata, NAMESPACE: {**ours, "plan": _ordered(json.loads(ours["plan"]))}}
+    return metadata
 
 
 def _single(of: FieldDescriptor, value: Any) -> Any:

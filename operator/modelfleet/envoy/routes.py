@@ -130,9 +130,10 @@ def _retries() -> RetryPolicy:
 
 def _metadata(policy: PolicyPlan) -> dict[str, object]:
     name = f"{policy.key.namespace}/{policy.key.name}"
-    text = json.dumps(policy.numbers, sort_keys=True, separators=(",", ":"))
+    # As a text, since Envoy copies all of it for each request, and a worker reads it once in each revision.
+    text = json.dumps(policy.numbers, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     revision = blake2b(text.encode(), digest_size=6).hexdigest()
-    return {"policy": name, "revision": revision, "plan": policy.numbers}
+    return {"policy": name, "revision": revision, "plan": text}
 
 
 def _header(name: str, value: str) -> HeaderValueOption:

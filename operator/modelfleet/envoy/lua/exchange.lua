@@ -1,4 +1,5 @@
 -- What is done with Envoy's handle: notes for the record, answers of our own, the scope of a policy and its plan.
+local plain = require("plain")
 local replies = require("replies")
 local upstreams = require("upstreams")
 
@@ -66,7 +67,7 @@ function exchange.plan_here(handle)
       plans, known = {}, 0 -- those of policies that are long gone go, too
     end
     known = known + (plans[policy] and 0 or 1)
-    plan = data:get("plan")
+    plan = plain.read(data:get("plan"))
     plan.policy, plan.revision = policy, revision
     plan.keeps, plan.passes = upstreams.wants(plan)
     plans[policy] = plan

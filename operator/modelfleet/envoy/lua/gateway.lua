@@ -7,6 +7,7 @@ local decide = require("decide")
 local exchange = require("exchange")
 local reader = require("reader")
 local replies = require("replies")
+local sized = require("table.new")
 local steer = require("steer")
 local text = require("text")
 local upstreams = require("upstreams")
@@ -19,6 +20,7 @@ local PREFIX = "/v1/"
 local ID = "x-request-id"
 local NOTHING = "-"
 local LONGEST_NAME, LONGEST_PATH = 253, 1024
+local FIELDS = 20
 
 -- It lasts as long as this script does, which is made anew with every change of the gateway's hosts.
 local settings
@@ -124,16 +126,13 @@ local function act(handle, headers, body, facts, plan, request, decision)
   send(handle, headers, body, facts, way)
 end
 
-local function request_of(headers, facts, body, path)
+local function request_of(headers, facts, fetch, length, path)
   facts.path, facts.header, facts.tenant, facts.chance = path, all_values(headers), "anonymous", chance.draw()
-  local function fetch(offset, count)
-    return body:getBytes(offset, count)
-  end
   -- Each look into the body reads it anew, and rules may ask for one thing often.
   local found = {}
   facts.kind = function(item)
     if found[item] == nil then
-      found[item] = reader.kind_at(fetch, body:length(), item) or false
+      found[item] = reader.kind_at(fetch, length, item) or false
     end
     return found[item] or nil
   end
@@ -150,9 +149,10 @@ local function route(handle, path, decision, body)
   if length > settings.max_body_bytes then
     return too_large(handle, decision, length, settings.max_body_bytes)
   end
-  local facts, code, message = reader.read(function(offset, count)
+  local function fetch(offset, count)
     return body:getBytes(offset, count)
-  end, length)
+  end
+  local facts, code, message = reader.read(fetch, length)
   if length == 0 then
     return exchange.refuse(handle, decision, "missing_model", "a request needs a JSON body with model")
   elseif not facts then
@@ -173,14 +173,16 @@ local function route(handle, path, decision, body)
   if plan.maxBodyBytes and length > plan.maxBodyBytes then
     return too_large(handle, decision, length, plan.maxBodyBytes)
   end
-  act(handle, headers, body, facts, plan, request_of(headers, facts, body, path), decision)
+  act(handle, headers, body, facts, plan, request_of(headers, facts, fetch, length, path), decision)
 end
 
 function envoy_on_request(handle)
   settings = settings or read_settings(handle)
   local headers = handle:headers()
   local named, path = text.host(headers:get(":authority") or ""), text.path(headers:get(":path") or "")
-  local decision = { id = headers:get(ID), method = headers:get(":method"), stream = false, host = named:sub(1, LONGEST_NAME), path = path:sub(1, LONGEST_PATH) }
+  local decision = sized(0, FIELDS) -- all that there will be: a table that grows is made anew each time
+  decision.id, decision.method, decision.stream = headers:get(ID), headers:get(":method"), false
+  decision.host, decision.path = named:sub(1, LONGEST_NAME), path:sub(1, LONGEST_PATH)
   if path:sub(1, #PREFIX) ~= PREFIX then
     return exchange.refuse(handle, decision, "unknown_path", "nothing is served here: paths begin with " .. PREFIX)
   elseif headers:get("upgrade") then

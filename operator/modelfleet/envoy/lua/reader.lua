@@ -16,6 +16,7 @@
 local bit = require("bit")
 local ffi = require("ffi")
 local grammar = require("reader_grammar")
+local sized = require("table.new")
 
 local band, bor, bxor, rshift = bit.band, bit.bor, bit.bxor, bit.rshift
 local at = grammar.at
@@ -270,6 +271,8 @@ end
 local PROMPTS = { "messages", "prompt", "input" }
 local LIMITS = { "max_completion_tokens", "max_tokens", "max_output_tokens" }
 local WATCHED = { "model", "stream", "tools", "functions" }
+local USUAL = 4
+local FACTS = 16 -- those that are found here, and what the gateway adds of the request
 for _, names in ipairs({ PROMPTS, LIMITS }) do
   for _, name in ipairs(names) do
     WATCHED[#WATCHED + 1] = name
@@ -277,8 +280,9 @@ for _, names in ipairs({ PROMPTS, LIMITS }) do
 end
 local TOP_LEVEL = { name_table(WATCHED) }
 
+-- With room for what is usually found: a table that grows is made anew at its first key, second, third and fifth.
 local function new_findings()
-  return { kinds = {}, from = {}, to = {} }
+  return { kinds = sized(0, USUAL), from = sized(0, USUAL), to = sized(0, USUAL) }
 end
 
 -- Sets the model in `facts`, or returns what is wrong with it. An empty name is as good as none.
@@ -322,7 +326,8 @@ reader.read = interpreted(function(fetch, length)
     return nil, "duplicate_key", ('"%s" is there more than once'):format(found.twice)
   end
   local kinds = found.kinds
-  local facts = { kinds = kinds, prompt_bytes = 0 }
+  local facts = sized(0, FACTS)
+  facts.kinds, facts.prompt_bytes = kinds, 0
   local invalid = add_model(facts, found, fetch)
   if invalid then
     return nil, "invalid_model", invalid
