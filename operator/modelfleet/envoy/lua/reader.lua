@@ -58,22 +58,30 @@ for value = 0, 15 do
 end
 local SIMPLE_ESCAPES = { [0x62] = 8, [0x66] = 12, [0x6E] = 10, [0x72] = 13, [0x74] = 9 }
 
--- The first place from `place` on with no 8 bytes of plain text after it. In each byte of a word, the high
--- bit of (b ^ 2) - 0x21 is set for a control character and for the quote, that of (b ^ 0x5C) - 1 for
--- the backslash, and that of b for what is not ASCII. Borrows go up only from a byte that is found.
+local HIGH = 0x8080808080808080ULL
+-- Times this, the lowest bit of a byte pushes the number of that byte to the top.
+local NUMBERS = 0ULL
+for number = 1, 7 do
+  NUMBERS = NUMBERS + bit.lshift(number + 0ULL, 61 - 8 * number)
+end
+
+-- The high bits of those of 8 bytes that are no plain text: that of (b ^ 2) - 0x21 is set for a control character and
+-- for the quote, that of (b ^ 0x5C) - 1 for the backslash, and that of b for what is not ASCII. Borrows go up only
+-- from a byte that is found, so the lowest is always right.
+local function odd_bytes(word)
+  return band(bor(bxor(word, 0x0202020202020202LL) - 0x2121212121212121LL,
+    bxor(word, 0x5C5C5C5C5C5C5C5CLL) - 0x0101010101010101LL, word), HIGH)
+end
+
+-- The first place from `place` on that is no plain text. The last word is looked at again, as a number of 64 bits that
+-- leaves a loop is an object to LuaJIT, made at each turn.
 local function after_plain_text(place)
-  local found
   repeat
-    local one = ffi.cast(word_pointer, buffer + place)[0]
-    local two = ffi.cast(word_pointer, buffer + place)[1]
-    local first = bor(bxor(one, 0x0202020202020202LL) - 0x2121212121212121LL,
-      bxor(one, 0x5C5C5C5C5C5C5C5CLL) - 0x0101010101010101LL, one)
-    local second = bor(bxor(two, 0x0202020202020202LL) - 0x2121212121212121LL,
-      bxor(two, 0x5C5C5C5C5C5C5C5CLL) - 0x0101010101010101LL, two)
-    found = band(bor(first, second), 0x8080808080808080ULL) ~= 0
-    place = place + 16
-  until found
-  return place - 16
+    local odd = odd_bytes(ffi.cast(word_pointer, buffer + place)[0]) ~= 0
+    place = place + 8
+  until odd
+  local found = odd_bytes(ffi.cast(word_pointer, buffer + place)[-1])
+  return place - 8 + tonumber(rshift(rshift(band(found, -found), 7) * NUMBERS, 61))
 end
 
 local function hex4(bytes, place)

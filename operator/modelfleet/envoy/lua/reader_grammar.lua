@@ -13,7 +13,7 @@
 local ffi = require("ffi")
 
 local WIDTH = 64 -- a row has a place for each class of bytes, and a power of two keeps rows apart
-local RUN = 8 -- so many bytes of plain text in a row make it worth leaving the table for bulk
+local RUN = 6 -- so many bytes of plain text in a row make it worth leaving the table for bulk
 local WS, DIGITS, HEX = "\t\n\r ", "0123456789", "0123456789abcdefABCDEF"
 local AFTER = { DOC = "END", TOP = "TOP_AFTER", OBJ = "OBJ_AFTER", ARR = "ARR_AFTER", KEY = "OBJ_COLON" }
 
@@ -66,8 +66,8 @@ local function add_utf8(context, text)
   end
 end
 
--- The inside of a string. Plain bytes are counted by the states themselves, TEXT0 to TEXT7, so that
--- short strings never leave the table and long ones soon do.
+-- The inside of a string. Plain bytes are counted by the states themselves, from TEXT0 on, so that short
+-- strings never leave the table and long ones soon do. Who escapes one byte is in the middle of a long one.
 local function add_string(context, ends, escapes)
   local text = {}
   for count = 0, RUN - 1 do
@@ -81,7 +81,7 @@ local function add_string(context, ends, escapes)
     on(from, "\\", escapes or context .. "_ESCAPE")
   end
   local escape = state(context .. "_ESCAPE", "an invalid escape in a string")
-  on(escape, '"\\/bfnrt', context .. "_TEXT0")
+  on(escape, '"\\/bfnrt', text[RUN - 1].name)
   on(escape, "u", context .. "_X1")
   for digit = 1, 4 do
     local target = digit < 4 and context .. "_X" .. (digit + 1) or context .. "_TEXT0"
