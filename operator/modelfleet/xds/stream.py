@@ -197,10 +197,13 @@ class AdsStream:
 
     def _movable(self, subscription: Subscription, resources: Mapping[str, XdsResource]) -> Mapping[str, XdsResource]:
         """Without scopes that would move to routes which the client has yet to ask for because of another scope."""
-        routes = self._subscriptions.get(ROUTES)
-        if subscription.type_url != SCOPE or routes is None:
+        if subscription.type_url != SCOPE:
             return resources
         moving = {name for name in resources if subscription.has(name)}
+        routes = self._subscriptions.get(ROUTES)
+        if routes is None:  # who has come back with scopes will ask for their routes, and anybody else has none to move
+            moving = moving if subscription.came_back else set()
+            return {name: it for name, it in resources.items() if name not in moving}
         others = (it for it in self._state.of_type(SCOPE).values() if it.name not in moving) if moving else ()
         blocked = self._refusals.owners_before(SCOPE)
         # What is refused or withheld brings nothing, and who waited for it would wait for ever.

@@ -36,6 +36,8 @@ class Subscription:
 
     type_url: str
     wildcard: bool = False
+    came_back: bool = False
+    """The client had some of it when it connected."""
     names: set[str] = field(default_factory=set)
     """Subscribed by name."""
     held: dict[str, str] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Subscription:
     def open(self, subscribed: Collection[str], versions: Mapping[str, str], known: Iterable[str]) -> None:
         """The first request of the type on this stream; one without names asks for all."""
         self.wildcard = not subscribed or WILDCARD in subscribed
+        self.came_back = bool(versions)
         self.names = set(subscribed) - {WILDCARD}
         self.held = {name: version or UNKNOWN for name, version in versions.items() if self.covers(name)}
         self.owes_answer = self.wildcard and not versions

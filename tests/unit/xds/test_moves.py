@@ -1,7 +1,10 @@
 """Scopes that move to other routes: what a client has yet to ask for cannot answer a request."""
 
+import pytest
+
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.xds.types import ROUTES, SCOPE
+from modelfleet.xds.state import gateway_resources
+from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from tests.unit.xds.making import Talk, cluster, endpoints, listener, routes, scope, started
 
 ONE, OTHER = "a/one", "a/other"
@@ -71,3 +74,21 @@ def test_a_scope_that_changes_and_stays_with_its_routes_is_not_held_back() -> No
     talk = started(*fleet(ONE, ONE))
     changed = [it for it in fleet(ONE, ONE, OTHER) if it.name != "*|auto"]
     assert talk.publish(*changed, scope("*|auto", ONE, 1)) == [(SCOPE, ["*|auto", f"/{OTHER}"], [])]
+
+
+@pytest.mark.parametrize("knows_the_routes", [True, False])
+def test_a_scope_of_a_client_that_comes_back_waits_until_it_asks_for_its_routes(knows_the_routes: bool) -> None:
+    """It names its scopes before its routes, and may have been cut off before it had the routes that are to come."""
+    before, after = gateway_resources(fleet(ONE, ONE, OTHER)), gateway_resources(fleet(OTHER, ONE, OTHER))
+    have = {of: {name: it.version for name, it in before.of_type(of).items()} for of in before.by_type}
+    talk = Talk(*fleet(OTHER, ONE, OTHER))
+    for type_url in (CLUSTER, ENDPOINTS, LISTENER):
+        talk.ask(type_url, *([] if type_url != ENDPOINTS else have[ENDPOINTS]), have=have[type_url])
+        talk.ack_all()
+    assert talk.ask(SCOPE, have=have[SCOPE]) == []
+    if knows_the_routes:
+        assert talk.ask(ROUTES, ONE, OTHER, have=have[ROUTES]) == [(SCOPE, ["*|auto"], [])]
+    else:
+        assert talk.ask(ROUTES, ONE, OTHER, have={ONE: have[ROUTES][ONE]}) == [(ROUTES, [OTHER], [])]
+        assert talk.ack(talk.last[0]) == [(SCOPE, ["*|auto"], [])]
+    assert after.of_type(SCOPE)["*|auto"].version != have[SCOPE]["*|auto"]
