@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.xds.references import Reference, reference_of
-from modelfleet.xds.types import PUSH_ORDER
+from modelfleet.xds.types import PUSH_ORDER, SCOPE
 
 Changes = Mapping[str, frozenset[str]]
 """By type, the names that are new, gone or different."""
@@ -25,6 +25,7 @@ class GatewayResources:
     # A hundred streams ask the same questions of a state: each is answered once, and forgotten with the state.
     _changes: dict[str, Changes] = field(default_factory=dict, repr=False)
     _references: dict[Reference, Reference | None] = field(default_factory=dict, repr=False)
+    _served: set[str] = field(default_factory=set, repr=False)
 
     def of_type(self, type_url: str) -> Mapping[str, XdsResource]:
         """The resources of the type by name."""
@@ -36,6 +37,12 @@ class GatewayResources:
             pairs = {type_url: _differing(older.of_type(type_url), self.of_type(type_url)) for type_url in PUSH_ORDER}
             known = self._changes[older.version] = {type_url: names for type_url, names in pairs.items() if names}
         return known
+
+    def serves(self, name: str) -> bool:
+        """Whether there is a scope of the name, on whatever host."""
+        if not self._served:
+            self._served.update(it.partition("|")[2] for it in self.of_type(SCOPE))
+        return name in self._served
 
     def reference_of(self, resource: XdsResource) -> Reference | None:
         """What the client will ask for when it has been given this resource, which is one of this state."""

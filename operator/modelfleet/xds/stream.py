@@ -11,6 +11,7 @@ from typing import Any
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import any_pb2
 
+from modelfleet.envoy.names import ANY_HOST
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Key
 from modelfleet.xds.events import Ack, Refusal, Settled, StreamEvent, StreamStatus
@@ -245,10 +246,15 @@ class AdsStream:
         if not leaving or not seconds or type_url not in (SCOPE, *LINGERING):
             return set()
         if type_url == SCOPE:
-            # Of a name that is served on other hosts still, or now. All have a bar in them, and others have none.
-            served = {it.partition("|")[1:] for it in self._state.of_type(SCOPE)} - {("", "")}
-            leaving = [it for it in leaving if it[1].partition("|")[1:] in served]
+            leaving = [it for it in leaving if self._has_moved(it[1])]
         return {it for it in leaving if now - self._gone_since.setdefault(it, now) < seconds}
+
+    def _has_moved(self, scope: str) -> bool:
+        """Whether the name of a scope that is gone is now found on every host, or was there and is now on some."""
+        host, _, name = scope.partition("|")
+        if not name:  # the list of a host's names: who asks for it has no body, and so has not begun before
+            return False
+        return self._state.serves(name) if host == ANY_HOST else f"{ANY_HOST}|{name}" in self._state.of_type(SCOPE)
 
     @property
     def _moving(self) -> bool:

@@ -140,3 +140,10 @@ def test_a_name_that_nobody_serves_any_more_leaves_at_once() -> None:
     talk, _, left = moved("*|auto@one", "*|other@two")
     assert left == ["*|auto", "/one", "one"]
     assert is_settled(talk)
+
+
+@pytest.mark.parametrize(("before", "after"), [("b|auto@one", "c|auto@one"), ("b|@lists", "*|@lists")])
+def test_what_nobody_who_has_begun_would_find_elsewhere_leaves_at_once(before: str, after: str) -> None:
+    talk, _, left = moved(before, after)
+    assert before.partition("@")[0] in left
+    assert is_settled(talk)
