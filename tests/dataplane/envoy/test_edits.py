@@ -159,8 +159,9 @@ def test_a_stream_that_runs_outlives_every_edit(gateway: RealGateway, upstream: 
 
 @pytest.mark.alone
 def test_edits_under_load_lose_no_request(gateway: RealGateway, evidence: Callable[..., None]) -> None:
-    edits = scale(24, 600)
-    with Load(gateway.address, both, rate=RATE) as load:
+    edits = scale(24, 300)
+    # Two edits of three move a name to another host, or back, and take half a second for it.
+    with Load(gateway.address, both, rate=RATE, limit_s=scale(60, 300)) as load:
         load.wait_for(20)
         for number in range(1, edits):
             gateway.apply(state(number))

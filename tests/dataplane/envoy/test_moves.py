@@ -59,7 +59,7 @@ def between_a_host_and_all(number: int) -> list[Raw]:
         (taken_over_by_a_new_one, scale(MOVES, 500)),
         (to_and_fro, scale(MOVES, 500)),
         # Each of these takes a moment, for which the name is found in its old place, too.
-        (between_a_host_and_all, scale(6, 200)),
+        (between_a_host_and_all, scale(6, 80)),
     ],
 )
 def test_a_name_that_moves_to_another_policy_under_load_loses_no_request(
