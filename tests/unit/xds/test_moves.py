@@ -79,7 +79,7 @@ def test_a_scope_that_changes_and_stays_with_its_routes_is_not_held_back() -> No
 @pytest.mark.parametrize("knows_the_routes", [True, False])
 def test_a_scope_of_a_client_that_comes_back_waits_until_it_asks_for_its_routes(knows_the_routes: bool) -> None:
     """It names its scopes before its routes, and may have been cut off before it had the routes that are to come."""
-    before, after = gateway_resources(fleet(ONE, ONE, OTHER)), gateway_resources(fleet(OTHER, ONE, OTHER))
+    before = gateway_resources(fleet(ONE, ONE, OTHER))
     have = {of: {name: it.version for name, it in before.of_type(of).items()} for of in before.by_type}
     talk = Talk(*fleet(OTHER, ONE, OTHER))
     for type_url in (CLUSTER, ENDPOINTS, LISTENER):
@@ -91,4 +91,3 @@ def test_a_scope_of_a_client_that_comes_back_waits_until_it_asks_for_its_routes(
     else:
         assert talk.ask(ROUTES, ONE, OTHER, have={ONE: have[ROUTES][ONE]}) == [(ROUTES, [OTHER], [])]
         assert talk.ack(talk.last[0]) == [(SCOPE, ["*|auto"], [])]
-    assert after.of_type(SCOPE)["*|auto"].version != have[SCOPE]["*|auto"]
