@@ -15,6 +15,7 @@ from modelfleet.envoy.names import ANY_HOST
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Key
 from modelfleet.xds.events import Ack, Refusal, Settled, StreamEvent, StreamStatus
+from modelfleet.xds.moves import movable
 from modelfleet.xds.needs import affected_owners, needs_of
 from modelfleet.xds.redaction import repeatable
 from modelfleet.xds.references import Reference, reference_of
@@ -197,24 +198,9 @@ class AdsStream:
         return response
 
     def _movable(self, subscription: Subscription, resources: Mapping[str, XdsResource]) -> Mapping[str, XdsResource]:
-        """Without scopes that would move to routes which the client has yet to ask for because of another scope."""
         if subscription.type_url != SCOPE:
             return resources
-        moving = {name for name in resources if subscription.has(name)}
-        routes = self._subscriptions.get(ROUTES)
-        if routes is None:  # who has come back with scopes will ask for their routes, and anybody else has none to move
-            moving = moving if subscription.came_back else set()
-            return {name: it for name, it in resources.items() if name not in moving}
-        others = (it for it in self._state.of_type(SCOPE).values() if it.name not in moving) if moving else ()
-        blocked = self._refusals.owners_before(SCOPE)
-        # What is refused or withheld brings nothing, and who waited for it would wait for ever.
-        bring = (it for it in others if not self._refusals.has(it) and blocked.isdisjoint(it.owners))
-        coming = {it[1] for other in bring if (it := self._state.reference_of(other)) and not routes.has(it[1])}
-        return {
-            name: it
-            for name, it in resources.items()
-            if name not in moving or (self._state.reference_of(it) or ("", ""))[1] not in coming
-        }
+        return movable(subscription, resources, self._subscriptions.get(ROUTES), self._state, self._refusals)
 
     def _expect(self, resource: XdsResource) -> None:
         """A client that is given a cluster waits for its endpoints, also when it has them and nothing has changed."""

@@ -60,6 +60,10 @@ class Subscription:
         """Whether the client has it, in whatever version."""
         return self.held.get(name, ABSENT) != ABSENT
 
+    def may_lack(self, name: str) -> bool:
+        """Whether it was refused together with others, of which some clients take a part."""
+        return self.held.get(name) == UNKNOWN
+
     def open(self, subscribed: Collection[str], versions: Mapping[str, str], known: Iterable[str]) -> None:
         """The first request of the type on this stream; one without names asks for all."""
         self.wildcard = not subscribed or WILDCARD in subscribed

@@ -44,6 +44,37 @@ def test_a_scope_that_waits_does_not_move_when_only_the_other_scope_was_taken() 
     assert all("*|auto" not in sent for _, sent, _ in talk.publish(*fleet(OTHER, OTHER)))
 
 
+def test_a_scope_waits_for_one_that_the_client_may_have_since_it_refused_both_together() -> None:
+    talk = started(*fleet(ONE, ONE))
+    bad = [it for it in fleet(ONE, ONE, OTHER) if it.name != "*|auto"]
+    talk.publish(*bad, scope("*|auto", ONE, 1))
+    (refused,) = talk.last
+    assert [it.name for it in refused.resources] == ["*|auto", f"/{OTHER}"]
+    talk.publish(*fleet(OTHER, ONE, OTHER))
+    assert talk.nack(refused) == [(SCOPE, [f"/{OTHER}"], [])], "it moved to routes that nobody had asked for"
+    brought = talk.last[0]
+    asked_for_routes(talk, OTHER)
+    sent = talk.last[0]
+    assert talk.ack(brought) == []
+    assert talk.ack(sent) == [(SCOPE, ["*|auto"], [])]
+
+
+def test_scopes_that_the_client_may_have_and_that_lead_to_the_same_routes_do_not_wait_for_each_other() -> None:
+    def both(route: str, variant: int) -> list[XdsResource]:
+        return [listener("l"), routes(route), scope("*|auto", route, variant), scope("*|other", route, variant)]
+
+    talk = started(*both(ONE, 0))
+    talk.publish(*both(ONE, 1))
+    (refused,) = talk.last
+    talk.publish(*both(OTHER, 2))
+    assert talk.nack(refused) == [(SCOPE, ["*|auto"], [])]
+    brought = talk.last[0]
+    asked_for_routes(talk, OTHER)
+    sent = talk.last[0]
+    talk.ack(brought)
+    assert talk.ack(sent) == [(SCOPE, ["*|other"], [])]
+
+
 def test_a_scope_moves_at_once_to_routes_that_the_client_has() -> None:
     talk = started(*fleet(ONE, ONE, OTHER))
     assert talk.publish(*fleet(OTHER, ONE, OTHER)) == [(SCOPE, ["*|auto"], [])]
