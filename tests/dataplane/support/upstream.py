@@ -182,9 +182,9 @@ class ScriptedUpstream:
 
     async def _deafen(self) -> None:
         assert self._server
-        # A connection that is being accepted while its server closes is nobody's: asyncio forgets it and leaves it open.
-        while _is_accepting():
-            await asyncio.sleep(0)  # noqa: ASYNC110 - a few turns of the loop, and nobody tells when
+        # A connection that is being accepted while its server closes is nobody's: asyncio leaves it open, and forgets.
+        while _is_accepting():  # noqa: ASYNC110 - nobody tells when
+            await asyncio.sleep(0)
         self._server.close()
 
     async def _cut(self, keep: set[Connection] | None = None) -> None:
