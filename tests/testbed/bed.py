@@ -53,6 +53,12 @@ class Bed:
     def kubeconfig_of(self, user: str) -> Path:
         return self.folder / f"{user.replace(':', '-')}.kubeconfig"
 
+    def write_kubeconfig(self, path: Path, user: str, port: int) -> Path:
+        """A kubeconfig of a user, for the API server or for what stands before it at another port."""
+        path.write_text(json.dumps(self._kubeconfig(user, port), indent=1))
+        path.chmod(0o600)
+        return path
+
     def start(self, crds: Iterable[Mapping[str, Any]]) -> None:
         """Starts everything, and returns when nodes are ready."""
         try:
@@ -124,7 +130,7 @@ class Bed:
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
         (self.folder / "sa.key").write_bytes(self._new_key())
         for user in USERS:
-            self.kubeconfig_of(user).write_text(json.dumps(self._kubeconfig(user), indent=1))
+            self.write_kubeconfig(self.kubeconfig_of(user), user, self.port)
         for file in self.folder.iterdir():
             file.chmod(0o600)
 
@@ -136,9 +142,9 @@ class Bed:
     def _token(self, user: str) -> str:
         return ADMIN_TOKEN if user == ADMIN else f"testbed-{user.replace(':', '-')}"
 
-    def _kubeconfig(self, user: str) -> dict[str, Any]:
+    def _kubeconfig(self, user: str, port: int) -> dict[str, Any]:
         authority = str(self.folder / "certs" / "apiserver.crt")
-        cluster = {"server": f"https://127.0.0.1:{self.port}", "certificate-authority": authority}
+        cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": authority}
         return {
             "apiVersion": "v1",
             "kind": "Config",
