@@ -10,7 +10,7 @@ from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.envoy.check import Defect, Seen, without_defective
 from modelfleet.envoy.gateway import render_gateway
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.findings import Finding, Key, Reason, Severity
+from modelfleet.findings import Finding, Key, keeps_out
 from modelfleet.fleet.readable import check_readable
 from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.references import check_references
@@ -86,7 +86,7 @@ def compile_fleet(
     """
     before = before or InForce()
     findings = list(_found(snapshot))
-    wrong = {finding.subject for finding in findings if _keeps_out(finding)}
+    wrong = {finding.subject for finding in findings if keeps_out(finding)}
     models = dict(_settled(snapshot.models, before.models, wrong))
     for finding in list(check_readable(replace(snapshot, models=models))):
         models.pop(finding.subject)  # a version can be kept, and a key that is gone cannot
@@ -105,11 +105,6 @@ def _found(snapshot: FleetSnapshot) -> Iterator[Finding]:
         told.add((finding.subject, finding.reason))
         yield finding
     yield from (finding for finding in check_readable(snapshot) if (finding.subject, finding.reason) not in told)
-
-
-def _keeps_out(finding: Finding) -> bool:
-    # What is not enforced is never ignored: lint warns of it, and a fleet that serves refuses it.
-    return finding.severity is Severity.ERROR or finding.reason is Reason.UNSUPPORTED
 
 
 def _settled(now: Mapping[Key, R], before: Mapping[Key, R], wrong: set[Key]) -> Iterator[tuple[Key, R]]:

@@ -78,14 +78,65 @@ class Reason(StrEnum):
     INSECURE_TRANSPORT = "InsecureTransport"
     UNSUPPORTED = "Unsupported"
 
+    # Said of a state and never of a spec: any object.
+    ACCEPTED = "Accepted"
+    RESOLVED_REFS = "ResolvedRefs"
+    READY = "Ready"
+    NOT_ACCEPTED = "NotAccepted"
+    NOT_READABLE = "NotReadable"
+
+    # The nodes of a class.
+    NODES_FOUND = "NodesFound"
+    NO_MATCHING_NODES = "NoMatchingNodes"
+    NODES_NOT_READY = "NodesNotReady"
+    NO_OVERLAP = "NoOverlap"
+    PROVISIONABLE = "Provisionable"
+
+    # The replicas of a model.
+    PLACED = "Placed"
+    AVAILABLE = "Available"
+    WELL_PLACED = "WellPlaced"
+    PENDING = "Pending"
+    STARTING = "Starting"
+    SCALED_TO_ZERO = "ScaledToZero"
+    ROLLING_OUT = "RollingOut"
+    UP_TO_DATE = "UpToDate"
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+
+    # What goes wrong with one of them.
+    UNSCHEDULABLE = "Unschedulable"
+    VOLUME_PENDING = "VolumePending"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    ADMISSION_DENIED = "AdmissionDenied"
+    CREATE_FAILED = "CreateFailed"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    CONFIG_ERROR = "ConfigError"
+    OUT_OF_MEMORY = "OutOfMemory"
+    CRASH_LOOP = "CrashLoop"
+    INIT_FAILED = "InitFailed"
+    EVICTED = "Evicted"
+    POD_FAILED = "PodFailed"
+
+    # The gateways of a policy.
+    NO_CONFLICT = "NoConflict"
+    NO_GATEWAY = "NoGateway"
+
 
 class Condition(StrEnum):
-    """The condition types that a finding may speak to, over all kinds."""
+    """The condition types that a finding may speak to, or that sum up what is known, over all kinds."""
 
     ACCEPTED = "Accepted"
     RESOLVED_REFS = "ResolvedRefs"
+    CAPACITY_KNOWN = "CapacityKnown"
+    OVERLAPPING = "Overlapping"
     PLACED = "Placed"
+    AVAILABLE = "Available"
+    PROGRESSING = "Progressing"
     MISPLACED = "Misplaced"
+    CONFLICTED = "Conflicted"
+    PROGRAMMED = "Programmed"
+    DEGRADED = "Degraded"
+    READY = "Ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +149,12 @@ class Finding:
     message: str
     severity: Severity = Severity.ERROR
     condition: Condition = Condition.ACCEPTED
+
+
+def keeps_out(finding: Finding) -> bool:
+    """Whether the finding keeps its object out of a fleet that serves."""
+    # What is not enforced is never ignored: lint warns of it, and a fleet that serves refuses it.
+    return finding.severity is Severity.ERROR or finding.reason is Reason.UNSUPPORTED
 
 
 def dotted(path: Path) -> str:
@@ -115,4 +172,6 @@ def dotted(path: Path) -> str:
 
 def printable(text: str) -> str:
     """The text on one line. What a user wrote may try to speak to a terminal, so such letters are written out."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from modelfleet.api.hardwareclass.kind import HardwareClass
 from modelfleet.api.modeldeployment.engine import EntryRef
 from modelfleet.api.modeldeployment.kind import ModelDeployment
+from modelfleet.api.resource import Resource
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.findings import Condition, Finding, Key, Path, Reason
 from modelfleet.fleet.snapshot import FleetSnapshot
@@ -15,18 +16,47 @@ MOST_TO_COMPARE = 200
 
 
 def check_references(snapshot: FleetSnapshot) -> Iterator[Finding]:
-    """Every reference that does not close, or may not be made."""
+    """Every reference that does not close, or may not be made; what could not be read is not missing."""
     for model in snapshot.models.values():
         yield from _classes(model, snapshot)
         for path, kind, entry in _entries(model):
-            yield from _entry(model.key, path, Key(kind, model.key.namespace, entry.name), entry.key, snapshot)
+            if kind not in snapshot.unknown:
+                yield from _entry(model.key, path, Key(kind, model.key.namespace, entry.name), entry.key, snapshot)
     for policy in snapshot.policies.values():
         yield from _models(policy, snapshot)
-        for path, secret in _key_secrets(policy):
+        for path, secret in _key_secrets(policy) if "Secret" not in snapshot.unknown else ():
             yield from _secret(policy.key, path, Key("Secret", policy.key.namespace, secret), snapshot)
 
 
+def referred_holders(snapshot: FleetSnapshot) -> frozenset[Key]:
+    """The Secrets and ConfigMaps that are referred to."""
+    found = {
+        Key(kind, model.key.namespace, entry.name)
+        for model in snapshot.models.values()
+        for _, kind, entry in _entries(model)
+    }
+    keys = {
+        Key("Secret", policy.key.namespace, name)
+        for policy in snapshot.policies.values()
+        for _, name in _key_secrets(policy)
+    }
+    return frozenset(found | keys)
+
+
+def referred_kinds(resource: Resource) -> frozenset[str]:
+    """The kinds that an object refers to, which it cannot be judged without."""
+    if isinstance(resource, ModelDeployment):
+        classes = {"HardwareClass"} if resource.spec.placement else set()
+        return frozenset(classes | {kind for _, kind, _ in _entries(resource)})
+    if isinstance(resource, RoutingPolicy):
+        secrets = {"Secret" for _ in _key_secrets(resource)}
+        return frozenset({"ModelDeployment"} | secrets)
+    return frozenset()
+
+
 def _classes(model: ModelDeployment, snapshot: FleetSnapshot) -> Iterator[Finding]:
+    if "HardwareClass" in snapshot.unknown:
+        return
     choices = model.spec.placement.classes if model.spec.placement else ()
     for index, choice in enumerate(choices):
         path: Path = ("spec", "placement", "classes", index, "name")
@@ -47,6 +77,8 @@ def _allows(hardware: HardwareClass, namespace: str) -> bool:
 
 
 def _models(policy: RoutingPolicy, snapshot: FleetSnapshot) -> Iterator[Finding]:
+    if "ModelDeployment" in snapshot.unknown:
+        return
     for path, name in model_references(policy):
         target = Key("ModelDeployment", policy.key.namespace, name)
         if target not in snapshot.declared:

@@ -9,7 +9,10 @@ from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.resource import Resource
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.findings import Key
+from modelfleet.fleet.nodes import Node
 from modelfleet.fleet.parse import Invalid, Parsed, Valid
+from modelfleet.fleet.pods import Pod
+from modelfleet.fleet.workloads import Workload
 from modelfleet.fleet.world import World
 
 MAKERS = ("ExternalSecret", "SealedSecret")
@@ -29,6 +32,19 @@ class FleetSnapshot:
     """Every object, also those that are invalid: a reference to them closes all the same."""
     world: World = field(default_factory=World)
     """What is true around them."""
+    nodes: tuple[Node, ...] = ()
+    pods: Mapping[Key, tuple[Pod, ...]] = field(default_factory=dict)
+    """The pods of each model, by the ModelDeployment's key."""
+    workloads: Mapping[Key, tuple[Workload, ...]] = field(default_factory=dict)
+    """The Deployments of each model, by the ModelDeployment's key."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Kinds that could not be read, and why. Of these nothing is known, which is not that there is nothing."""
+    absent: frozenset[Key] = frozenset()
+    """Secrets and ConfigMaps that were looked for, and are not there."""
+    forbidden: Mapping[Key, str] = field(default_factory=dict)
+    """Those that may not be read."""
+    unread: Mapping[Key, str] = field(default_factory=dict)
+    """Those that could not be read for now, and why."""
 
 
 def snapshot_of(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from modelfleet.api.hardwareclass.kind import HardwareClass
-from modelfleet.findings import Finding, Reason, Severity
+from modelfleet.findings import Condition, Finding, Reason, Severity
 from modelfleet.fleet.snapshot import FleetSnapshot
 
 
@@ -27,7 +27,12 @@ def _overlapping(wide: HardwareClass, covered: Sequence[str]) -> Finding:
     message = f'matches every node of HardwareClass "{covered[0]}"{others}, which would be counted twice'
     path = ("spec", "nodes", "selector")
     return Finding(
-        wide.key, path, Reason.OVERLAPPING, f"{message}: add a label that tells them apart", Severity.WARNING
+        wide.key,
+        path,
+        Reason.OVERLAPPING,
+        f"{message}: add a label that tells them apart",
+        Severity.WARNING,
+        Condition.OVERLAPPING,
     )
 
 

@@ -6,7 +6,7 @@ A gateway's script is told of all hosts at once. Without a bound, whoever names 
 from collections.abc import Iterable, Iterator
 
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
-from modelfleet.findings import Finding, Key, Reason
+from modelfleet.findings import Condition, Finding, Key, Reason
 from modelfleet.fleet.snapshot import FleetSnapshot
 
 Claim = tuple[str, str, str]
@@ -85,6 +85,7 @@ def _crowded_out(policy: RoutingPolicy, claim: Claim) -> Finding:
         Reason.OUT_OF_RANGE,
         f"older policies name so many hosts that the gateway {gateway} has no room for another: leave some out"
         " anywhere, or use another gateway",
+        condition=Condition.CONFLICTED,
     )
 
 
@@ -96,4 +97,5 @@ def _lost(policy: RoutingPolicy, index: int, claim: Claim, owner: Key) -> Findin
         ("spec", "serves", "models", index),
         Reason.CONFLICTED,
         f'"{model}" {where} is served by {owner} already: choose another name or host, or remove it there',
+        condition=Condition.CONFLICTED,
     )

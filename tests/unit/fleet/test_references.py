@@ -1,19 +1,21 @@
 """Which references close, and which are let pass because nobody can know."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from modelfleet.findings import Condition
-from modelfleet.fleet.references import check_references
-from tests.support.documents import Document, fleet, hardware_class, model, policy
+from modelfleet.fleet.references import check_references, referred_kinds
+from tests.support.documents import Document, fleet, hardware_class, model, policy, valid
 
 PLACED = "placement: {classes: [{name: gpu}]}"
 BROKEN = "family: broken"
 
 
-def told(*documents: Document, mistakes: bool = False) -> list[str]:
-    found = check_references(fleet(*documents, mistakes=mistakes))
+def told(*documents: Document, mistakes: bool = False, unknown: tuple[str, ...] = ()) -> list[str]:
+    snapshot = replace(fleet(*documents, mistakes=mistakes), unknown=dict.fromkeys(unknown, "403"))
+    found = check_references(snapshot)
     return [f"{finding.subject}: {finding.reason}: {finding.path[-1]}" for finding in found]
 
 
@@ -131,3 +133,40 @@ def test_what_is_never_written_is_the_value_of_an_entry() -> None:
 def test_references_speak_to_a_condition_of_their_own() -> None:
     found = check_references(fleet(model(PLACED), policy(tiers=[{"name": "a", "models": [{"name": "x"}]}])))
     assert {finding.condition for finding in found} == {Condition.RESOLVED_REFS}
+
+
+def test_what_could_not_be_read_is_not_missing() -> None:
+    config = with_token("configMapKeyRef", name="n")
+    keys = policy(access={"apiKeys": {"secretRefs": [{"name": "keys"}]}})
+    documents = (
+        with_token(placement={"classes": [{"name": "gpu"}]}),
+        config,
+        keys,
+        secret("x", "y"),
+        secret("x", "y", kind="ConfigMap"),
+    )
+    missing = {
+        "HardwareClass": "ModelDeployment default/m: HardwareClassNotFound: name",
+        "Secret": "ModelDeployment default/m: SecretNotFound: name",
+        "ConfigMap": "ModelDeployment default/n: SecretNotFound: name",
+    }
+    for kind, one in missing.items():
+        assert one in told(*documents)
+        assert one not in told(*documents, unknown=(kind,))
+    assert told(*documents, unknown=tuple(missing)) == []
+    assert told(policy()) == ["RoutingPolicy default/p: ModelNotFound: name"]
+    assert told(policy(), unknown=("ModelDeployment",)) == []
+
+
+def test_an_entry_is_not_missing_where_secrets_could_not_be_read() -> None:
+    assert told(with_token(), secret("hub", "tokens"), unknown=("Secret",)) == []
+
+
+def test_an_object_knows_the_kinds_that_it_refers_to() -> None:
+    assert referred_kinds(valid(hardware_class())) == frozenset()
+    assert referred_kinds(valid(model())) == frozenset()
+    assert referred_kinds(valid(with_token(placement={"classes": [{"name": "gpu"}]}))) == {"HardwareClass", "Secret"}
+    assert referred_kinds(valid(with_token("configMapKeyRef"))) == {"ConfigMap"}
+    assert referred_kinds(valid(policy())) == {"ModelDeployment"}
+    keys = policy(access={"apiKeys": {"secretRefs": [{"name": "keys"}]}})
+    assert referred_kinds(valid(keys)) == {"ModelDeployment", "Secret"}

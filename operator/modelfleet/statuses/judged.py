@@ -1,0 +1,27 @@
+"""An object as it was judged by itself, whether it may take part or not: both have a status."""
+
+from dataclasses import dataclass
+
+from modelfleet.api.resource import Resource
+from modelfleet.findings import Finding, Key
+from modelfleet.fleet.parse import Invalid, Valid
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An object that status is written on."""
+
+    key: Key
+    uid: str
+    generation: int
+    resource: Resource | None
+    """What it says, None where it may not take part."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with it by itself."""
+
+
+def judged_of(parsed: Valid | Invalid) -> Judged:
+    """The verdict on an object that was parsed."""
+    if isinstance(parsed, Valid):
+        return Judged(parsed.key, parsed.uid, parsed.generation, parsed.resource)
+    return Judged(parsed.key, parsed.uid, parsed.generation, None, parsed.findings)

@@ -1,0 +1,41 @@
+"""The statuses of a whole fleet, from what is known of it and what was found in it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from modelfleet.findings import Finding, Key
+from modelfleet.fleet.snapshot import FleetSnapshot
+from modelfleet.statuses.capacity import Capacity
+from modelfleet.statuses.hardware import hardware_status
+from modelfleet.statuses.judged import Judged
+from modelfleet.statuses.model import model_status
+from modelfleet.statuses.policy import Names, policy_status
+from modelfleet.statuses.verdict import Verdict
+
+
+def summarise(
+    snapshot: FleetSnapshot, judged: Iterable[Judged], findings: Iterable[Finding]
+) -> dict[Key, dict[str, Any]]:
+    """The status of each judged object of our kinds, as it is written but without times: `settle` puts them in.
+
+    `findings` are those of the fleet; each verdict has its own beside them.
+    """
+    found: defaultdict[Key, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        found[finding.subject].append(finding)
+    capacity, names = Capacity(snapshot), Names(snapshot)
+    nodes = {node.name: node for node in snapshot.nodes}
+    statuses: dict[Key, dict[str, Any]] = {}
+    for one in judged:
+        verdict = Verdict(one, (*one.findings, *found.get(one.key, ())), snapshot.unknown)
+        match one.key.kind:
+            case "HardwareClass":
+                statuses[one.key] = hardware_status(verdict, capacity)
+            case "ModelDeployment":
+                statuses[one.key] = model_status(verdict, snapshot, nodes)
+            case "RoutingPolicy":
+                statuses[one.key] = policy_status(verdict, names)
+            case _:
+                pass  # nothing is written on what is not ours
+    return statuses
