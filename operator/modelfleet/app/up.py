@@ -1,4 +1,4 @@
-"""Where the parts of a role are put together; nothing else knows all of them."""
+"""`modelfleet up`: the fleet of a folder, the server and the gateway, in one process and its children."""
 
 import asyncio
 import logging

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from modelfleet.app import Ready
+    from modelfleet.app.up import Ready
     from modelfleet.sources.decision import Record
 
 EXIT_UNUSABLE, EXIT_UNANSWERED = 2, 1
@@ -25,7 +25,7 @@ def command(envoy: str | None, stay: bool) -> None:
     import tempfile
     from time import perf_counter
 
-    from modelfleet.app import UpOptions, run_up
+    from modelfleet.app.up import UpOptions, run_up
     from modelfleet.local import Unusable
     from modelfleet.local.sample import sample_paths
 

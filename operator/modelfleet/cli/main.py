@@ -18,6 +18,7 @@ COMMANDS = {
     "crds": "Print the CustomResourceDefinitions.",
     "demo": "Show one routed answer, and why it went where it went.",
     "lint": "Check manifests, without a cluster.",
+    "operator": "Watch a cluster, and write what is true of each object into its status.",
     "records": "Read decision records: list, sum up, explain one.",
     "render": "Print what a fleet becomes, without sending it.",
     "up": "Serve a fleet on this machine, without a cluster.",

@@ -46,7 +46,7 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
     # What comes next takes a moment, and who ends it in that moment has ended it as well. There is nothing to tidy up
     # yet, and out of the middle of an import Python lets no exception come as what it is.
     _on_signals(lambda *_: os._exit(0))
-    from modelfleet.app import Ready, UpOptions, run_up
+    from modelfleet.app.up import Ready, UpOptions, run_up
     from modelfleet.local import Unusable
     from modelfleet.local.sample import sample_paths
 

@@ -1,0 +1,182 @@
+"""`modelfleet operator`: what a cluster holds goes in, what is true of it comes back as statuses."""
+
+import logging
+import signal
+import socket
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from modelfleet import __version__
+from modelfleet.compiler import InForce, compile_fleet
+from modelfleet.controllers.frame import Frame
+from modelfleet.controllers.guard import Guard
+from modelfleet.controllers.health import Health
+from modelfleet.controllers.holders import HolderReader
+from modelfleet.controllers.lists import Lists
+from modelfleet.controllers.loop import CompileLoop
+from modelfleet.controllers.posting import Posting
+from modelfleet.controllers.serving import Serving
+from modelfleet.controllers.statuses import StatusSync, Wanted
+from modelfleet.controllers.watches import Watches
+from modelfleet.fleet.parse import key_of
+from modelfleet.fleet.references import referred_holders
+from modelfleet.kube.client import Client, check_version
+from modelfleet.kube.config import connect, home_namespace
+from modelfleet.kube.errors import KubeError, Unusable
+from modelfleet.kube.lease import LeaseKeeper
+from modelfleet.kube.rate import TokenBucket
+from modelfleet.sources.cluster import cluster_snapshot, parsed
+from modelfleet.sources.kinds import Scope, scopes
+from modelfleet.sources.store import Change, FleetStore
+from modelfleet.statuses.judged import judged_of
+from modelfleet.statuses.summary import summarise
+from modelfleet.telemetry import Telemetry
+
+LEASE = "modelfleet-operator"
+ASK_AGAIN_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorOptions:
+    """What an installer says of an operator."""
+
+    namespaces: tuple[str, ...] = ()
+    """Those that it serves; all where none is named."""
+    secrets: tuple[str, ...] = ()
+    """Those in which it may read Secrets; all that it serves where none is named."""
+    metrics: str | None = None
+    rate: float = 20.0
+    burst: int = 40
+
+
+class Operator:
+    """The parts of the role, and who tells whom."""
+
+    def __init__(self, client: Client, options: OperatorOptions) -> None:
+        watched = scopes(options.namespaces)
+        self.client = client
+        self.telemetry = Telemetry()
+        self.store = FleetStore(watched)
+        self.watches = Watches(watched)
+        self.identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
+        self.lease = LeaseKeeper(client, home_namespace(), LEASE, self.identity, on_change=self._leads)
+        bucket = TokenBucket(options.rate, options.burst)
+        posting = Posting(client, self.identity, self.telemetry, self.lease.holds)
+        self.statuses = StatusSync(client, self.store, self.lease.holds, bucket, posting, self.telemetry)
+        self.loop = CompileLoop(self._look, self.telemetry.compile_failures.inc)
+        self.holders = HolderReader(client, options.secrets, self.telemetry, self.loop.poke)
+        self.lists = Lists(client, self.store, watched, self.telemetry, self._changed, self._found)
+        self.frame = Frame(client, Guard(watched, self.watches, client, self.lists.soon), watched, self)
+        self.health = Health(self.frame, self.loop, self.watches, self.store)
+        self._in_force = InForce()
+        self._measure()
+
+    def start(self) -> None:
+        """Starts every part; each waits for what it needs."""
+        for part in (self.lists, self.frame, self.holders, self.loop, self.statuses, self.lease):
+            part.start()
+
+    def stop(self) -> None:
+        """Stops writing first, then lets others write, then stops to look."""
+        for part in (self.loop, self.statuses, self.lease, self.holders, self.lists, self.frame):
+            part.stop()
+
+    def observe(self, raw: Mapping[str, Any], *, gone: bool) -> None:
+        """What a watch tells."""
+        change = self.store.observe(raw, gone=gone)
+        self.telemetry.events.labels(str(raw.get("kind")), change.name.lower()).inc()
+        if change is Change.STATUS:
+            self.statuses.look(key_of(raw, ""))
+        self._changed(change)
+
+    def _changed(self, change: Change) -> None:
+        if change is Change.FLEET:
+            self.loop.poke()
+
+    def _found(self, _: Scope) -> None:
+        # kopf looks only when it starts which kinds there are.
+        self.frame.renew()
+
+    def _leads(self, leads: bool) -> None:
+        self.telemetry.leader.set(leads)
+        if leads:
+            self.statuses.look_at_all()
+
+    def _look(self) -> None:
+        """Looks at the whole fleet. Never before all has been read: half a fleet is another fleet."""
+        if not self.store.is_filled:
+            return
+        with self.telemetry.compile_seconds.time():
+            snapshot = cluster_snapshot(self.store, self.holders.read())
+            self.holders.want(referred_holders(snapshot))
+            plan = compile_fleet(snapshot, self._in_force)
+            self._in_force = plan.in_force
+            judged = {one.key: judged_of(one) for one in parsed(self.store)}
+            statuses = summarise(snapshot, judged.values(), plan.findings)
+        self._count(plan.findings)
+        self.statuses.apply({key: Wanted(judged[key].uid, status) for key, status in statuses.items()})
+
+    def _count(self, findings: Any) -> None:
+        self.telemetry.findings.clear()
+        for reason, count in Counter(finding.reason for finding in findings).items():
+            self.telemetry.findings.labels(reason.value).set(count)
+
+    def _measure(self) -> None:
+        ask = self.telemetry.ask
+        ask("watch_age_seconds", "Seconds since a watch last told of anything.", "kind", self._ages)
+        ask("objects", "Objects that are known.", "kind", self.store.sizes)
+        ask("unread", "Kinds of which some could not be read yet: 1.", "kind", self._unread)
+        self.telemetry.loop_lag.set_function(self.frame.lag)
+        self.telemetry.synced.set_function(lambda: float(not self.store.unread()))
+        self.telemetry.waiting.set_function(self.statuses.waiting)
+
+    def _ages(self) -> dict[str, float]:
+        ages: dict[str, float] = {}
+        for scope, age in self.watches.ages().items():
+            ages[scope.watched.kind] = max(age, ages.get(scope.watched.kind, 0.0))
+        return ages
+
+    def _unread(self) -> dict[str, float]:
+        return {scope.watched.kind: 1.0 for scope in self.store.unread()}
+
+
+def run_operator(options: OperatorOptions) -> None:
+    """Serves until a signal comes. Raises Unusable where it cannot."""
+    ending = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+    operator = Operator(connect(f"modelfleet-operator/{__version__}"), options)
+    serving = None
+    if options.metrics is not None:
+        serving = Serving(options.metrics, operator.telemetry, operator.health.ailments, operator.health.lacks)
+        serving.start()
+        log.info("metrics and health at http://%s", serving.address)
+    log.info("modelfleet %s, operator %s, of %s", __version__, operator.identity, operator.client.server)
+    operator.start()
+    try:
+        _check_server(operator.client, ending)
+        ending.wait()
+        log.info("ending")
+    finally:
+        operator.stop()
+        if serving:
+            serving.stop()
+
+
+def _check_server(client: Client, ending: Event) -> None:
+    """Raises Unusable for a server that is too old. One that does not answer may come yet."""
+    while not ending.is_set():
+        try:
+            wrong = check_version(client.server_version())
+        except KubeError:
+            ending.wait(ASK_AGAIN_S)
+            continue
+        if wrong:
+            raise Unusable(wrong)
+        return

@@ -1,0 +1,73 @@
+"""`modelfleet operator`: the role that writes to a cluster."""
+
+import sys
+
+import click
+
+EXIT_UNUSABLE = 2
+
+
+@click.command("operator")
+@click.option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="Serve this namespace only; may be repeated.  [default: all]",
+)
+@click.option(
+    "--secrets-namespace",
+    "secrets",
+    multiple=True,
+    metavar="NAME",
+    help="Read Secrets in this namespace only; may be repeated.  [default: all that are served]",
+)
+@click.option("--metrics", metavar="ADDR:PORT", help="Serve /metrics, /healthz and /readyz there.  [default: nowhere]")
+@click.option(
+    "--kube-api-qps",
+    "rate",
+    type=click.FloatRange(0.1, 1000),
+    default=20.0,
+    show_default=True,
+    help="Write no more often than this in a second.",
+)
+@click.option(
+    "--kube-api-burst",
+    "burst",
+    type=click.IntRange(1, 10_000),
+    default=40,
+    show_default=True,
+    help="So many writes may come at once.",
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+def command(  # noqa: PLR0913, PLR0917 - an option each
+    namespaces: tuple[str, ...],
+    secrets: tuple[str, ...],
+    metrics: str | None,
+    rate: float,
+    burst: int,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Watch a cluster, and write what is true of each object into its status.
+
+    The cluster is that of KUBECONFIG, of ~/.kube/config, or of the pod that this runs in. Any number of operators may
+    run: one writes, by the Lease modelfleet-operator in its own namespace, and the others stand by. Nothing is written
+    where nothing changed.
+
+    SIGTERM or Ctrl-C hands the Lease over and ends. Exit codes: 0 ended, 2 it could not be started.
+    """
+    from modelfleet.app.logs import set_up
+    from modelfleet.app.operator import OperatorOptions, run_operator
+    from modelfleet.kube.errors import Unusable
+
+    set_up(log_format, log_level)
+    try:
+        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst))
+    except Unusable as error:
+        click.echo(f"modelfleet operator: {error}", err=True)
+        sys.exit(EXIT_UNUSABLE)

@@ -1,0 +1,146 @@
+"""kopf in a thread and a loop of its own, started again whenever it ends by itself.
+
+It has the loop to itself because it takes every task born there for its own, and ends it with itself. That it ends is
+normal: the store is not its, so a new one goes on where the last one ended.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from threading import Event, Lock, Thread
+from typing import Any
+
+import aiohttp
+import kopf
+
+from modelfleet.controllers.guard import Guard
+from modelfleet.controllers.handlers import Memo, Observer, register
+from modelfleet.kube.backoff import Backoff
+from modelfleet.kube.client import Client
+from modelfleet.sources.kinds import Scope
+
+BEAT_S = 1.0
+STEADY_S = 60.0
+"""Who ran for so long ended for a reason of its own, and not for the one before."""
+
+log = logging.getLogger(__name__)
+
+
+class Frame:
+    """The watches of a role."""
+
+    def __init__(self, client: Client, guard: Guard, scopes: Iterable[Scope], observer: Observer) -> None:
+        self._client = client
+        self._guard = guard
+        self._scopes = tuple(scopes)
+        self._memo = Memo(observer)
+        self._ending = Event()
+        self._lock = Lock()
+        self._stop: Callable[[], None] | None = None
+        self._beat = time.monotonic()
+        self._thread = Thread(target=self._run, name="kopf", daemon=True)
+        self.starts = 0
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends, and waits for the end."""
+        self._ending.set()
+        self.renew()
+        self._thread.join(10)
+
+    def renew(self) -> None:
+        """Looks anew which kinds there are: kopf does so only when it starts."""
+        with self._lock:
+            if self._stop:
+                self._stop()
+
+    def lag(self) -> float:
+        """Seconds since the loop last had a moment for us."""
+        return max(0.0, time.monotonic() - self._beat - BEAT_S)
+
+    def _run(self) -> None:
+        pause = Backoff(0.2, 20.0)
+        while not self._ending.is_set():
+            began = time.monotonic()
+            try:
+                asyncio.run(self._watch())
+            except Exception as error:
+                log.warning("the watches ended, and begin again: %s", str(error) or type(error).__name__)
+            self._beat = time.monotonic()
+            if time.monotonic() - began > STEADY_S:
+                pause.reset()
+            if self._ending.wait(pause.next()):
+                return
+            self._beat = time.monotonic()
+
+    async def _watch(self) -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        with self._lock:
+            self._stop = lambda: _soon(loop, stop.set)
+        if self._ending.is_set():
+            return
+        self._tick(loop)
+        self.starts += 1
+        registry = kopf.OperatorRegistry()
+        register(registry, {scope.watched: None for scope in self._scopes}, self._login)
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=_settings(self._scopes),
+                memo=self._memo,
+                standalone=True,
+                stop_flag=stop,
+                **_where(self._scopes),
+            )
+        finally:
+            with self._lock:
+                self._stop = None
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        # A callback and not a task: those of this loop are kopf's.
+        self._beat = time.monotonic()
+        loop.call_later(BEAT_S, self._tick, loop)
+
+    async def _login(self, **_: Any) -> kopf.AiohttpSession:
+        context = await asyncio.to_thread(self._client.ssl_context)
+        connector = aiohttp.TCPConnector(limit=0, ssl=context or True)
+        session = aiohttp.ClientSession(connector=connector, middlewares=(self._guard,))
+        return kopf.AiohttpSession(server=self._client.server, aiohttp_session=session)
+
+
+def _settings(scopes: Iterable[Scope]) -> kopf.OperatorSettings:
+    """As an observer needs them: bounded in time, silent, writing nothing."""
+    made = kopf.OperatorSettings()
+    for watched in {scope.watched for scope in scopes if scope.watched.selector}:
+        made.watching.label_selectors[watched.group, watched.version, watched.plural] = watched.selector
+    made.posting.enabled = False
+    made.scanning.disabled = True  # may be forbidden, and tells of CRDs only; the lists tell us
+    made.networking.request_timeout = 90.0
+    made.networking.connect_timeout = 10.0
+    made.networking.error_backoffs = ()  # the guard has its own, which know Retry-After and never give up
+    made.watching.server_timeout = 240  # a whole number, or the API server refuses it
+    made.watching.client_timeout = 270
+    made.watching.connect_timeout = 10.0
+    made.watching.inactivity_timeout = 70.0
+    made.watching.chunk_size = 500
+    made.watching.reconnect_backoff = 0.1
+    made.process.ultimate_exiting_timeout = None  # the process is not kopf's to end
+    made.queueing.idle_timeout = 0.5
+    made.queueing.exit_timeout = 0.5
+    return made
+
+
+def _where(scopes: Sequence[Scope]) -> dict[str, Any]:
+    namespaces = sorted({scope.namespace for scope in scopes if scope.namespace})
+    return {"namespaces": namespaces} if namespaces else {"clusterwide": True}
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        log.debug("the loop has ended already")

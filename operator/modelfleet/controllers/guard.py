@@ -1,0 +1,224 @@
+"""Stands between kopf and the API server, and lets nothing through that would end kopf.
+
+kopf survives a lost connection, and hardly anything else: an error in a watch, a list that is forbidden, a date in
+Retry-After each end it, and with it the watches of every kind. So each failure of a list or a watch becomes a lost
+connection here, after a pause that grows; the other kinds never notice. What a watch tells is looked at line by line:
+an error among the events ends that watch, and only `410 Gone`, which kopf understands, is passed on.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from aiohttp import ClientConnectionError, ClientError, ClientPayloadError, ClientRequest, ClientResponse
+from aiohttp.client_middlewares import ClientHandlerType
+
+from modelfleet.controllers.watches import Watches
+from modelfleet.kube.backoff import Backoff
+from modelfleet.kube.errors import KubeError, error_of
+from modelfleet.sources.kinds import Scope
+
+GONE = {"type": "ERROR", "object": {"kind": "Status", "status": "Failure", "code": HTTPStatus.GONE, "reason": "Gone"}}
+EVENTS = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
+MOST_PAUSE_S = 20.0
+PATIENCE = 3
+"""A watch that failed so often in a row may hold a version that the server does not know: it begins anew."""
+
+
+class Credentials(Protocol):
+    """Who we are to the API server."""
+
+    def headers(self) -> dict[str, str]:
+        """The headers that say so, as of now."""
+
+    def reload(self) -> None:
+        """Loads them anew."""
+
+
+class Guard:
+    """A middleware for the session that kopf speaks through."""
+
+    def __init__(
+        self,
+        scopes: Iterable[Scope],
+        watches: Watches,
+        credentials: Credentials,
+        on_gap: Callable[[Scope], None],
+    ) -> None:
+        """`on_gap` hears of every scope whose watch may have missed something."""
+        self._scopes = {scope.path: scope for scope in scopes}
+        self._watches = watches
+        self._credentials = credentials
+        self._on_gap = on_gap
+        self._pauses = {(scope, watch): Backoff(0.2, MOST_PAUSE_S) for scope in scopes for watch in (False, True)}
+        self._failures: dict[Scope, int] = {}
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Sends a request. What is none of our kinds goes through as it is, with credentials."""
+        scope = self._scopes.get(request.url.path)
+        response = await self._authorised(request, handler, scope)
+        if scope is None:
+            return response
+        if request.url.query.get("watch") == "true":
+            return await self._watching(scope, response)
+        return await self._listing(scope, response)
+
+    async def _authorised(
+        self, request: ClientRequest, handler: ClientHandlerType, scope: Scope | None
+    ) -> ClientResponse:
+        watch = request.url.query.get("watch") == "true"
+        try:
+            request.headers.update(await asyncio.to_thread(self._credentials.headers))
+            response = await handler(request)
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                response.release()
+                await asyncio.to_thread(self._credentials.reload)
+                request.headers.update(await asyncio.to_thread(self._credentials.headers))
+                response = await handler(request)
+        except (ClientError, OSError, KubeError) as error:
+            if scope is None:
+                raise
+            raise await self._lost(scope, f"no answer: {str(error) or type(error).__name__}", watch=watch) from error
+        return response
+
+    async def _listing(self, scope: Scope, response: ClientResponse) -> ClientResponse:
+        if response.status != HTTPStatus.OK:
+            raise await self._refused(scope, response, watch=False)
+        try:
+            body = json.loads(await response.read())
+        except (ClientError, OSError, ValueError) as error:
+            raise await self._lost(scope, "the list is cut short, or no JSON", watch=False) from error
+        if not _is_list(body):
+            raise await self._lost(scope, "the answer is no list", watch=False)
+        self._pauses[scope, False].reset()
+        return response
+
+    async def _watching(self, scope: Scope, response: ClientResponse) -> ClientResponse:
+        if response.status == HTTPStatus.GONE:
+            # kopf knows it as an event only.
+            await response.read()
+            return self._ended(scope, response)
+        if response.status != HTTPStatus.OK:
+            if self._failures.get(scope, 0) >= PATIENCE:
+                await self._refused(scope, response, watch=True)
+                return self._ended(scope, response)
+            raise await self._refused(scope, response, watch=True)
+        self._watches.alive(scope)
+        response.content = _Looked(response.content, self, scope)  # type: ignore[assignment]  # kopf reads chunks of it
+        return response
+
+    def _ended(self, scope: Scope, response: ClientResponse) -> ClientResponse:
+        self._failures.pop(scope, None)
+        self._on_gap(scope)
+        response.status = HTTPStatus.OK
+        response.content = _Said(response.content)  # type: ignore[assignment]
+        return response
+
+    async def _refused(self, scope: Scope, response: ClientResponse, *, watch: bool) -> ClientConnectionError:
+        try:
+            body = await response.read()
+        except (ClientError, OSError):
+            body = b""
+        error = error_of(response.status, body, response.headers)
+        return await self._lost(scope, str(error), watch=watch, at_least=error.retry_after or 0.0)
+
+    async def _lost(self, scope: Scope, why: str, *, watch: bool, at_least: float = 0.0) -> ClientConnectionError:
+        self._watches.trouble(scope, why)
+        self._on_gap(scope)
+        if watch:
+            self._failures[scope] = self._failures.get(scope, 0) + 1
+        await asyncio.sleep(self._pauses[scope, watch].next(at_least))
+        return ClientConnectionError(why)
+
+    def heard(self, scope: Scope) -> None:
+        """A good line of a watch."""
+        self._watches.alive(scope)
+        self._failures.pop(scope, None)
+        self._pauses[scope, True].reset()
+
+    async def silent(self, scope: Scope) -> None:
+        """A watch that ended without a word. kopf asks again at once, which must not become a storm."""
+        await asyncio.sleep(self._pauses[scope, True].next())
+
+    async def broken(self, scope: Scope, why: str) -> Exception:
+        """A bad line of a watch: what to raise, after the pause."""
+        lost = await self._lost(scope, why, watch=True)
+        return ClientPayloadError(str(lost))
+
+    def expects_much(self, scope: Scope) -> bool:
+        """Whether a watch failed so often that it has to begin anew."""
+        return self._failures.get(scope, 0) >= PATIENCE
+
+    def gone(self, scope: Scope) -> None:
+        """The server does not know the version any more: what happened since is to be found by a list."""
+        self._failures.pop(scope, None)
+        self._on_gap(scope)
+
+
+class _Content:
+    """What a response is read from, in all but what kopf reads."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+
+class _Looked(_Content):
+    """The events of a watch, each of which has been looked at."""
+
+    def __init__(self, content: Any, guard: Guard, scope: Scope) -> None:
+        super().__init__(content)
+        self._guard = guard
+        self._scope = scope
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        rest, heard = b"", False
+        async for data in self._content.iter_chunked(size):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    heard = True
+                    yield await self._judged(line) + b"\n"
+        # What follows the last line end is half an event, and never a whole one.
+        if not heard:
+            await self._guard.silent(self._scope)
+
+    async def _judged(self, line: bytes) -> bytes:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if _is_event(event):
+            self._guard.heard(self._scope)
+            return line
+        said = event.get("object") if isinstance(event, dict) and event.get("type") == "ERROR" else None
+        code = said.get("code") if isinstance(said, dict) else None
+        if code == HTTPStatus.GONE or (said is not None and self._guard.expects_much(self._scope)):
+            self._guard.gone(self._scope)
+            return json.dumps(GONE).encode()
+        why = error_of(code, said, {}) if isinstance(code, int) else "an event that is no event"
+        raise await self._guard.broken(self._scope, f"the watch ended: {why}")
+
+
+class _Said(_Content):
+    """A watch that says one thing and ends."""
+
+    async def iter_chunked(self, _size: int) -> AsyncIterator[bytes]:
+        yield json.dumps(GONE).encode() + b"\n"
+
+
+def _is_event(event: Any) -> bool:
+    if not isinstance(event, dict) or event.get("type") not in EVENTS or not isinstance(event.get("object"), dict):
+        return False
+    return isinstance(event["object"].get("metadata"), dict)
+
+
+def _is_list(body: Any) -> bool:
+    if not isinstance(body, dict) or not isinstance(body.get("items"), list):
+        return False
+    metadata = body.get("metadata")
+    return isinstance(metadata, dict) and bool(metadata.get("resourceVersion"))

@@ -1,0 +1,164 @@
+"""Whole lists of every kind: first to fill the store, then now and again to find what the watches missed.
+
+A list that fails changes nothing and is tried again. One that lacks much of what is known is made twice before it is
+believed. Where a watch may have had a gap its kind is listed at once.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Condition, Thread
+
+from modelfleet.kube.backoff import Backoff
+from modelfleet.kube.client import Client
+from modelfleet.kube.errors import Forbidden, KubeError, NotFound
+from modelfleet.sources.kinds import Scope
+from modelfleet.sources.store import Change, FleetStore
+from modelfleet.telemetry import Telemetry
+
+SWEEP_S = 150.0
+SPREAD = 0.3
+AGREE_S = 30.0
+"""When a list that lacked too much is made again."""
+GAP_S = 1.0
+"""After a gap the list waits for the watch to be back, and for others with the same gap."""
+RESTORED_S = 300.0
+"""Longer than any API server lags behind another."""
+LASTING_S = 10.0
+"""Rights that come a moment after the process are waited for."""
+AT_ONCE = 4
+
+log = logging.getLogger(__name__)
+
+
+class Lists:
+    """Keeps the store whole."""
+
+    def __init__(
+        self,
+        client: Client,
+        store: FleetStore,
+        scopes: Iterable[Scope],
+        telemetry: Telemetry,
+        on_change: Callable[[Change], None],
+        on_found: Callable[[Scope], None],
+    ) -> None:
+        """`on_found` hears of a scope that could not be read before and can be now."""
+        self._client = client
+        self._store = store
+        self._telemetry = telemetry
+        self._on_change = on_change
+        self._on_found = on_found
+        self._condition = Condition()
+        self._due: dict[Scope, float] = dict.fromkeys(scopes, 0.0)
+        self._pauses = {scope: Backoff(0.5, 30.0) for scope in self._due}
+        self._failed: dict[Scope, float] = {}
+        """Since when."""
+        self._stale_since: dict[Scope, float] = {}
+        self._running: set[Scope] = set()
+        self._ending = False
+        self._pool = ThreadPoolExecutor(AT_ONCE, "list")
+        self._thread = Thread(target=self._run, name="lists", daemon=True)
+
+    def start(self) -> None:
+        """Begins with a list of everything."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends. A list that is being made is not waited for."""
+        with self._condition:
+            self._ending = True
+            self._condition.notify_all()
+        self._thread.join(5)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def soon(self, scope: Scope) -> None:
+        """Lists a scope before its time: its watch may have missed something."""
+        with self._condition:
+            # Who has failed waits its time: it is not the watch that stands in the way.
+            if scope not in self._failed and scope in self._due:
+                self._due[scope] = min(self._due[scope], time.monotonic() + GAP_S)
+                self._condition.notify_all()
+
+    def _run(self) -> None:
+        with self._condition:
+            while not self._ending:
+                now = time.monotonic()
+                for scope in [it for it, due in self._due.items() if due <= now and it not in self._running]:
+                    self._running.add(scope)
+                    self._due[scope] = now + SWEEP_S * (1 + random.uniform(-SPREAD, SPREAD))  # noqa: S311
+                    self._pool.submit(self._list, scope)
+                waiting = [due for scope, due in self._due.items() if scope not in self._running]
+                self._condition.wait(max(0.0, min(waiting) - now) if waiting else None)
+
+    def _list(self, scope: Scope) -> None:
+        wait: float | None = None
+        try:
+            wait = self._take(scope)
+            self._done(scope)
+        except KubeError as error:
+            wait = self._missed(scope, error)
+        except Exception:
+            log.exception("listing %s failed by a mistake of ours", scope)
+            wait = self._pauses[scope].next()
+        finally:
+            with self._condition:
+                self._running.discard(scope)
+                if wait is not None:
+                    self._due[scope] = time.monotonic() + wait
+                self._condition.notify_all()
+
+    def _take(self, scope: Scope) -> float | None:
+        """Lists once. Seconds until it has to be done again, where that is before its time."""
+        kind = scope.watched.kind
+        since = self._store.newest(kind)
+        listed = self._client.list(scope.path, scope.watched.selector)
+        taken = self._store.replace(scope, listed.items, listed.version, since)
+        if taken.stale:
+            return self._stale(scope)
+        self._stale_since.pop(scope, None)
+        self._telemetry.lists.labels(kind, "held" if taken.held else "ok").inc()
+        self._telemetry.ghosts.labels(kind).inc(taken.dropped)
+        if taken.change:
+            self._on_change(taken.change)
+        if taken.held:
+            log.warning("%s: a list lacks %d objects, which stay until another one agrees", scope, taken.held)
+            return AGREE_S
+        return None
+
+    def _stale(self, scope: Scope) -> float:
+        """A list from a server that lags. Where it lags for long it is no lag: a backup was brought back."""
+        kind = scope.watched.kind
+        self._telemetry.lists.labels(kind, "stale").inc()
+        since = self._stale_since.setdefault(scope, time.monotonic())
+        if time.monotonic() - since < RESTORED_S:
+            log.warning("%s: a list is older than what is known, and is not believed", scope)
+        else:
+            log.error("%s: the storage has been older than what is known for %.0f s: it begins anew", scope, RESTORED_S)
+            self._store.begin_anew(kind)
+            del self._stale_since[scope]
+        return self._pauses[scope].next()
+
+    def _done(self, scope: Scope) -> None:
+        self._pauses[scope].reset()
+        if scope in self._failed:
+            del self._failed[scope]
+            log.info("%s can be read again", scope)
+            self._on_found(scope)
+
+    def _missed(self, scope: Scope, error: KubeError) -> float:
+        kind = scope.watched.kind
+        self._telemetry.lists.labels(kind, "failed").inc()
+        if isinstance(error, Forbidden):
+            self._telemetry.denied.labels("list", scope.watched.plural).inc()
+        if scope not in self._failed:
+            log.warning("%s cannot be read, what is known of them stays: %s", scope, error)
+        since = self._failed.setdefault(scope, time.monotonic())
+        # What is forbidden or not there stays so until somebody mends it. All else passes, and is waited for.
+        lasting = isinstance(error, Forbidden | NotFound) and time.monotonic() - since > LASTING_S
+        self._store.fail(scope, str(error), give_up=lasting)
+        if lasting:
+            self._on_change(Change.FLEET)
+        return self._pauses[scope].next(error.retry_after or 0.0)

@@ -1,0 +1,85 @@
+"""The heartbeat: after a short quiet the whole fleet is looked at anew. Nothing depends on what was changed by whom."""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Condition, Thread
+
+from modelfleet.kube.backoff import Backoff
+
+QUIET_S = 0.1
+MOST_S = 1.0
+"""Who is poked without end goes to work after so long all the same."""
+
+log = logging.getLogger(__name__)
+
+
+class CompileLoop:
+    """Calls `work` when something has changed. One that fails is tried again, and what it did before stays."""
+
+    def __init__(self, work: Callable[[], None], on_failure: Callable[[], None] = lambda: None) -> None:
+        self._work = work
+        self._on_failure = on_failure
+        self._condition = Condition()
+        self._first: float | None = None
+        self._last = 0.0
+        self._began: float | None = None
+        self._ending = False
+        self._thread = Thread(target=self._run, name="compile", daemon=True)
+        self._pause = Backoff(0.5, 300.0)
+
+    def start(self) -> None:
+        """Begins to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after what is being done."""
+        with self._condition:
+            self._ending = True
+            self._condition.notify_all()
+        self._thread.join(10)
+
+    def poke(self) -> None:
+        """Something may have changed."""
+        with self._condition:
+            self._last = time.monotonic()
+            self._first = self._first if self._first is not None else self._last
+            self._condition.notify_all()
+
+    def busy_for(self) -> float:
+        """Seconds that the work now being done has taken."""
+        began = self._began
+        return time.monotonic() - began if began is not None else 0.0
+
+    def _run(self) -> None:
+        while self._settled():
+            self._began = time.monotonic()
+            try:
+                self._work()
+                self._pause.reset()
+            except Exception:
+                log.exception("the fleet could not be looked at, what was said of it stays")
+                self._on_failure()
+                self._again_in(self._pause.next())
+            finally:
+                self._began = None
+
+    def _settled(self) -> bool:
+        """Waits until there is something to do, and quiet; False at the end."""
+        with self._condition:
+            while not self._ending:
+                if self._first is None:
+                    self._condition.wait()
+                    continue
+                left = min(self._last + QUIET_S, self._first + MOST_S) - time.monotonic()
+                if left <= 0:
+                    self._first = None
+                    return True
+                self._condition.wait(left)
+            return False
+
+    def _again_in(self, seconds: float) -> None:
+        with self._condition:
+            self._condition.wait_for(lambda: self._ending or self._first is not None, seconds)
+            now = time.monotonic()
+            self._first, self._last = now, now

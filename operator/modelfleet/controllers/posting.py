@@ -1,0 +1,101 @@
+"""Kubernetes Events: one for each change of a condition, counted where it happens again, and never more than a few."""
+
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from modelfleet.api.meta import API_VERSION
+from modelfleet.findings import Key
+from modelfleet.kube.errors import Conflict, KubeError
+from modelfleet.kube.rate import TokenBucket
+from modelfleet.statuses.changes import Transition
+from modelfleet.telemetry import Telemetry
+
+BURST, EACH_S = 10, 60.0
+"""An object may say so much at once, and then once in so many seconds: who flaps fills no event log."""
+RATE, TOGETHER = 5.0, 50
+"""All objects together may say so much in a second, and so much at once."""
+MOST_OBJECTS = 5_000
+MOST_WORDS = 1_000
+
+log = logging.getLogger(__name__)
+
+
+class Writer(Protocol):
+    """Who can write."""
+
+    def request(self, method: str, path: str, *, body: Any = None, content: str = "application/json") -> Any:
+        """Sends a request. Raises KubeError."""
+
+
+class Posting:
+    """Writes Events. One that cannot be written is not missed: the condition says the same."""
+
+    def __init__(self, writer: Writer, who: str, telemetry: Telemetry, may: Callable[[], bool]) -> None:
+        self._writer = writer
+        self._who = who
+        self._telemetry = telemetry
+        self._may = may
+        self._all = TokenBucket(RATE, TOGETHER)
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def post(self, key: Key, uid: str, transition: Transition) -> None:
+        """Says on the object what changed."""
+        if not self._bucket(uid).try_take() or not self._all.try_take() or not self._may():
+            return
+        event = self._event(key, uid, transition)
+        path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
+        try:
+            self._write(path, event)
+            self._telemetry.writes.labels("Event", "ok").inc()
+        except KubeError as error:
+            self._telemetry.writes.labels("Event", type(error).__name__).inc()
+            log.debug("an event on %s was not written: %s", key, error)
+
+    def _write(self, path: str, event: Mapping[str, Any]) -> None:
+        try:
+            self._writer.request("POST", path, body=event)
+        except Conflict:
+            # It happened before, and is counted where it stands.
+            name = event["metadata"]["name"]
+            before = self._writer.request("GET", f"{path}/{name}")
+            again = {"count": int(before.get("count") or 1) + 1, "lastTimestamp": event["lastTimestamp"]}
+            self._writer.request("PATCH", f"{path}/{name}", body=again, content="application/merge-patch+json")
+
+    def _event(self, key: Key, uid: str, transition: Transition) -> dict[str, Any]:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        namespace = key.namespace or "default"
+        about = repr((uid, transition.type, transition.reason, transition.message))
+        said = hashlib.blake2b(about.encode(), digest_size=8).hexdigest()
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{key.name[:200]}.{said}", "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": key.kind,
+                "name": key.name,
+                "namespace": key.namespace,
+                "uid": uid,
+            },
+            "type": "Warning" if transition.warning else "Normal",
+            "reason": transition.reason,
+            "message": f"{transition.type}={transition.status}: {transition.message}"[:MOST_WORDS],
+            "source": {"component": "modelfleet"},
+            "reportingComponent": "modelfleet",
+            "reportingInstance": self._who,
+            "count": 1,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+        }
+
+    def _bucket(self, uid: str) -> TokenBucket:
+        bucket = self._buckets.pop(uid, None) or TokenBucket(1 / EACH_S, BURST, time.monotonic)
+        self._buckets[uid] = bucket
+        while len(self._buckets) > MOST_OBJECTS:
+            self._buckets.popitem(last=False)
+        return bucket

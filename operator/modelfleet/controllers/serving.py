@@ -1,0 +1,78 @@
+"""The address where a role tells how it does: /metrics, /healthz and /readyz."""
+
+import logging
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+from modelfleet.kube.errors import Unusable
+from modelfleet.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+HIGHEST = 65535
+
+Question = Callable[[], list[str]]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10  # who connects and says nothing does not keep a thread
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the library's
+        log.debug(format, *args)
+
+
+class Serving:
+    """An HTTP server of a thread of its own, which answers also while everything else is at work."""
+
+    def __init__(self, address: str, telemetry: Telemetry, ailments: Question, lacks: Question) -> None:
+        host, port = parse_address(address)
+        self._metrics = make_wsgi_app(telemetry.registry)
+        self._questions = {"/healthz": ailments, "/livez": ailments, "/readyz": lacks}
+        try:
+            self._server = make_server(host, port, self._answer, _Server, _Handler)
+        except OSError as error:
+            raise Unusable(f"--metrics {address}: cannot listen there: {error.strerror or error}") from error
+        self._thread = Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        host, port = self._server.socket.getsockname()[:2]
+        return f"{host}:{port}"
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            pages: Iterable[bytes] = self._metrics(environ, start_response)
+            return pages
+        question = self._questions.get(path)
+        said = question() if question else [f"there is only /metrics and {', '.join(self._questions)}"]
+        status = "404 Not Found" if question is None else "503 Service Unavailable" if said else "200 OK"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return ["\n".join(said or ["ok"]).encode() + b"\n"]
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Host and port of ADDR:PORT, where :PORT stands for all addresses. Raises Unusable."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or int(port) > HIGHEST:
+        raise Unusable(f"--metrics {address}: must be ADDR:PORT, such as 127.0.0.1:8081 or :8081")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - it was asked for

@@ -1,0 +1,81 @@
+"""A fleet as a cluster holds it: the snapshot that is compiled, and the objects that statuses are written on."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from modelfleet.findings import Key
+from modelfleet.fleet.nodes import Node
+from modelfleet.fleet.parse import Invalid, Valid
+from modelfleet.fleet.pods import Pod
+from modelfleet.fleet.slices import Slice
+from modelfleet.fleet.snapshot import FleetSnapshot, snapshot_of
+from modelfleet.fleet.workloads import Workload
+from modelfleet.fleet.world import Endpoint, Hidden, World
+from modelfleet.sources.kinds import OURS
+from modelfleet.sources.store import FleetStore
+
+T = TypeVar("T", Pod, Workload, Slice)
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """The Secrets and ConfigMaps that are referred to, as far as they could be read."""
+
+    entries: Mapping[Key, Mapping[str, Hidden]] = field(default_factory=dict)
+    absent: frozenset[Key] = frozenset()
+    forbidden: Mapping[Key, str] = field(default_factory=dict)
+    unread: Mapping[Key, str] = field(default_factory=dict)
+    """Those that may be there, and why that cannot be told for now."""
+
+
+def cluster_snapshot(store: FleetStore, holders: Holders | None = None) -> FleetSnapshot:
+    """What the fleet is decided from."""
+    holders = holders or Holders()
+    slices = _by_model(_values(store, "EndpointSlice", Slice))
+    world = World(
+        endpoints={key: tuple(sorted(_endpoints(found))) for key, found in sorted(slices.items())},
+        secrets=holders.entries,
+    )
+    names = {key: frozenset(entries) for key, entries in holders.entries.items()}
+    nodes = sorted(_values(store, "Node", Node), key=lambda node: node.name)
+    return replace(
+        snapshot_of(parsed(store), names, world),
+        nodes=tuple(nodes),
+        pods=_by_model(_values(store, "Pod", Pod)),
+        workloads=_by_model(_values(store, "Deployment", Workload)),
+        unknown=unknown(store),
+        absent=holders.absent,
+        forbidden=holders.forbidden,
+        unread=holders.unread,
+    )
+
+
+def parsed(store: FleetStore) -> Iterator[Valid | Invalid]:
+    """The objects of our kinds, valid or not, in the order of their keys."""
+    for watched in OURS:
+        for _, sight in sorted(store.held(watched.kind).items()):
+            if isinstance(sight.value, Valid | Invalid):
+                yield sight.value
+
+
+def unknown(store: FleetStore) -> dict[str, str]:
+    """The kinds of which some could never be read, and why."""
+    return {scope.watched.kind: why for scope, why in sorted(store.unread().items(), key=lambda one: str(one[0]))}
+
+
+def _values(store: FleetStore, kind: str, of: type[Any]) -> Iterator[Any]:
+    return (sight.value for sight in store.held(kind).values() if isinstance(sight.value, of))
+
+
+def _by_model(values: Iterable[T]) -> dict[Key, tuple[T, ...]]:
+    found: dict[Key, list[T]] = defaultdict(list)
+    for value in values:
+        if value.model:
+            found[Key("ModelDeployment", value.key.namespace, value.model)].append(value)
+    return {key: tuple(sorted(found[key], key=lambda one: one.key)) for key in sorted(found)}
+
+
+def _endpoints(slices: Iterable[Slice]) -> set[Endpoint]:
+    return {endpoint for one in slices for endpoint in one.endpoints}

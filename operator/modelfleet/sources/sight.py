@@ -1,0 +1,85 @@
+"""One look at one object of a cluster: which it is, how new the look is, and what of it matters to us."""
+
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modelfleet.findings import Key
+from modelfleet.fleet.nodes import parse_node
+from modelfleet.fleet.parse import parse_object
+from modelfleet.fleet.pods import parse_pod
+from modelfleet.fleet.raw import text
+from modelfleet.fleet.slices import parse_service, parse_slice
+from modelfleet.fleet.workloads import parse_workload
+from modelfleet.sources.kinds import BY_KIND
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""kubectl's own copy of the whole object, as large as the object."""
+KEPT = ("name", "namespace", "uid", "generation", "creationTimestamp", "labels")
+
+PARSE: dict[str, Callable[[Any], Any]] = {
+    "Node": parse_node,
+    "Pod": parse_pod,
+    "Deployment": parse_workload,
+    "EndpointSlice": parse_slice,
+    "Service": parse_service,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen of an object."""
+
+    key: Key
+    uid: str
+    version: int
+    """How new this is. Versions are compared as numbers, which Kubernetes promises for its own storage."""
+    raw: Mapping[str, Any] | None = None
+    """The whole object, until it has been looked into."""
+    mark: tuple[Any, ...] = ()
+    """Of our own kinds: as long as it stays the same, nothing but the status changed."""
+    value: Any = None
+    status: Mapping[str, Any] | None = None
+    """Of our own kinds: what stands in the status now."""
+
+    def after(self, last: "Sight | None") -> "Sight":
+        """The sight, looked into; what did not change since the last one is taken from there."""
+        assert self.raw is not None
+        if not BY_KIND[self.key.kind].is_ours:
+            return replace(self, raw=None, value=PARSE[self.key.kind](self.raw))
+        status = self.raw.get("status")
+        looked = replace(self, raw=None, mark=_mark(self.raw), status=status if isinstance(status, Mapping) else None)
+        known = last and last.uid == self.uid and last.mark == looked.mark
+        return replace(looked, value=last.value if known and last else parse_object(_bare(self.raw)))
+
+    def aged(self) -> "Sight":
+        """The same, older than anything that may come."""
+        return replace(self, version=0)
+
+
+def sighted(raw: Any, kinds: Container[str]) -> Sight | None:
+    """The object as it came, or None where it cannot be told which one it is."""
+    metadata = raw.get("metadata") if isinstance(raw, Mapping) else None
+    if not isinstance(metadata, Mapping) or raw.get("kind") not in kinds:
+        return None
+    name, uid, version = (text(metadata.get(field)) for field in ("name", "uid", "resourceVersion"))
+    if not (name and uid and version):
+        return None
+    key = Key(raw["kind"], text(metadata.get("namespace")), name)
+    return Sight(key, uid, int(version) if version.isdecimal() else 0, raw)
+
+
+def _mark(raw: Mapping[str, Any]) -> tuple[Any, ...]:
+    metadata = raw["metadata"]
+    return metadata.get("generation"), metadata.get("labels"), _annotations(metadata)
+
+
+def _annotations(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    found = metadata.get("annotations")
+    return {name: text for name, text in found.items() if name != LAST_APPLIED} if isinstance(found, Mapping) else {}
+
+
+def _bare(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without what the API server keeps for itself, which would change with each write of a status."""
+    metadata = {name: raw["metadata"][name] for name in KEPT if name in raw["metadata"]}
+    return {**raw, "metadata": {**metadata, "annotations": _annotations(raw["metadata"])}, "status": None}

@@ -1,0 +1,191 @@
+"""The fleet as the API server tells it: what was seen last of each object, and never less than was once known.
+
+Three rules hold it together. What is older than what was seen is ignored: versions of one kind only grow, so an API
+server that lags, or an event that comes late, takes nothing back. What is gone is found by comparison with a whole
+list, since a watch does not tell what it missed. And what could not be read changes nothing.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from threading import RLock
+from typing import Any, NamedTuple
+
+from modelfleet.findings import Key
+from modelfleet.sources.kinds import Scope
+from modelfleet.sources.sight import Sight, sighted
+
+MOST_GONE = 10_000
+"""So many deletions are remembered, against news of them that come late."""
+MANY, SHARE = 10, 0.5
+"""More than so many, and more than this share of a kind, do not vanish by the word of one list."""
+
+
+class Change(IntEnum):
+    """What an observation changed."""
+
+    NOTHING = 0
+    STATUS = 1
+    """Somebody wrote what is ours to write, and perhaps it was us."""
+    FLEET = 2
+
+
+class Listing(NamedTuple):
+    """What a whole list brought."""
+
+    change: Change
+    dropped: int = 0
+    held: int = 0
+    """Objects that were not listed and stay all the same, until another list agrees."""
+    stale: bool = False
+
+
+@dataclass(slots=True)
+class _Kind:
+    """The objects of one kind."""
+
+    held: dict[Key, Sight] = field(default_factory=dict)
+    newest: int = 0
+    suspects: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By namespace: what a list lacked that was not believed."""
+
+
+class FleetStore:
+    """The objects of a cluster. For several threads at once."""
+
+    def __init__(self, scopes: Collection[Scope]) -> None:
+        self._lock = RLock()
+        self._kinds = {scope.watched.kind: _Kind() for scope in scopes}
+        self._unread: dict[Scope, str] = dict.fromkeys(scopes, "it has not been listed yet")
+        self._given_up: set[Scope] = set()
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def observe(self, raw: Mapping[str, Any], *, gone: bool = False) -> Change:
+        """Takes in what a watch or an answer says of one object. Never raises: what cannot be read is no news."""
+        with self._lock:
+            return self._observe(raw, gone=gone)
+
+    def newest(self, kind: str) -> int:
+        """The newest version seen of a kind: a list that begins now and is older comes from a server that lags."""
+        with self._lock:
+            return self._kinds[kind].newest
+
+    def replace(self, scope: Scope, items: Sequence[Mapping[str, Any]], version: str, since: int = 0) -> Listing:
+        """Takes in a whole list, and drops what it lacks. `since` is what `newest` said when it was asked for."""
+        with self._lock:
+            kind, at = self._kinds[scope.watched.kind], _number(version)
+            if at < since:
+                return Listing(Change.NOTHING, stale=True)
+            first = self._unread.pop(scope, None) is not None
+            change = max([self._observe(raw, gone=False) for raw in items], default=Change.NOTHING)
+            lacking = self._lacking(scope, {uid for raw in items if (uid := _uid(raw))}, at)
+            if self._is_doubtful(scope, lacking):
+                return Listing(change, held=len(lacking))
+            for key in lacking:
+                self._forget(kind, key)
+            kind.newest = max(kind.newest, at)
+            return Listing(Change.FLEET if first or lacking else change, dropped=len(lacking))
+
+    def begin_anew(self, kind: str) -> None:
+        """Takes the next list of a kind for the newest: its storage came back older than it was."""
+        with self._lock:
+            one = self._kinds[kind]
+            one.newest = 0
+            one.held = {key: sight.aged() for key, sight in one.held.items()}
+            self._gone.clear()
+
+    def fail(self, scope: Scope, why: str, *, give_up: bool) -> None:
+        """Notes that a scope could not be read. What was read of it before stays. Who gives up waits for it no more."""
+        with self._lock:
+            if scope in self._unread:
+                self._unread[scope] = why
+                if give_up:
+                    self._given_up.add(scope)
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether all has been read that can be."""
+        with self._lock:
+            return self._unread.keys() <= self._given_up
+
+    def unread(self) -> dict[Scope, str]:
+        """The scopes that have never been read, and why."""
+        with self._lock:
+            return dict(self._unread)
+
+    def held(self, kind: str) -> dict[Key, Sight]:
+        """What is known of each object of a kind."""
+        with self._lock:
+            return dict(self._kinds[kind].held) if kind in self._kinds else {}
+
+    def sight(self, key: Key) -> Sight | None:
+        """What is known of one object."""
+        with self._lock:
+            kind = self._kinds.get(key.kind)
+            return kind.held.get(key) if kind else None
+
+    def sizes(self) -> dict[str, int]:
+        """How many objects of each kind are known."""
+        with self._lock:
+            return {name: len(kind.held) for name, kind in self._kinds.items()}
+
+    def _observe(self, raw: Mapping[str, Any], *, gone: bool) -> Change:
+        sight = sighted(raw, self._kinds)
+        if sight is None or sight.uid in self._gone:
+            return Change.NOTHING
+        kind = self._kinds[sight.key.kind]
+        last = kind.held.get(sight.key)
+        kind.newest = max(kind.newest, sight.version)
+        if gone:
+            return self._leave(kind, last, sight)
+        if last and 0 < sight.version <= last.version:
+            return Change.NOTHING
+        kind.held[sight.key] = settled = sight.after(last)
+        if last and settled.value == last.value and settled.mark == last.mark:
+            return Change.NOTHING if settled.status == last.status else Change.STATUS
+        return Change.FLEET
+
+    def _leave(self, kind: _Kind, last: Sight | None, sight: Sight) -> Change:
+        if last is None or last.uid != sight.uid:
+            # It was made again under the same name before we heard that it was gone.
+            self._remember_gone(sight.uid)
+            return Change.NOTHING
+        self._forget(kind, sight.key)
+        return Change.FLEET
+
+    def _forget(self, kind: _Kind, key: Key) -> None:
+        self._remember_gone(kind.held.pop(key).uid)
+
+    def _remember_gone(self, uid: str) -> None:
+        self._gone[uid] = None
+        while len(self._gone) > MOST_GONE:
+            self._gone.popitem(last=False)
+
+    def _lacking(self, scope: Scope, listed: set[str], at: int) -> list[Key]:
+        # What is newer than the list was made while it was being read.
+        return [
+            key
+            for key, sight in self._kinds[scope.watched.kind].held.items()
+            if sight.uid not in listed and sight.version <= at and scope.namespace in ("", key.namespace)
+        ]
+
+    def _is_doubtful(self, scope: Scope, lacking: Sequence[Key]) -> bool:
+        """Whether so much vanished at once that a second list has to say so, too."""
+        kind = self._kinds[scope.watched.kind]
+        uids = frozenset(kind.held[key].uid for key in lacking)
+        believed = kind.suspects.pop(scope.namespace, None)
+        doubtful = len(uids) > MANY and len(uids) > SHARE * len(kind.held) and not (believed and uids <= believed)
+        if doubtful:
+            kind.suspects[scope.namespace] = uids
+        return doubtful
+
+
+def _uid(raw: Mapping[str, Any]) -> str:
+    metadata = raw.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, Mapping) else None
+    return uid if isinstance(uid, str) else ""
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdecimal() else 0

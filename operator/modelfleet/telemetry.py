@@ -1,0 +1,56 @@
+"""What a role tells of itself: metrics with few labels, whose values are ours and never a user's."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Telemetry:
+    """The metrics of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.events = self._counter(
+            "watch_events", "Objects that watches told of, by what they changed.", ("kind", "change")
+        )
+        self.lists = self._counter("lists", "Whole lists, by how they ended.", ("kind", "outcome"))
+        self.ghosts = self._counter("ghosts", "Objects that were gone without a watch having said so.", ("kind",))
+        self.compile_seconds = Histogram(
+            "modelfleet_compile_seconds",
+            "What it took to plan the whole fleet.",
+            registry=self.registry,
+            buckets=SECONDS,
+        )
+        self.compile_failures = self._counter("compile_failures", "Plans that a mistake of ours kept from being made.")
+        self.writes = self._counter("writes", "Requests that write, by how they ended.", ("kind", "outcome"))
+        self.denied = self._counter("rbac_denied", "What the API server forbade.", ("verb", "resource"))
+        self.findings = self._gauge("findings", "What is to be said of the objects of the fleet.", ("reason",))
+        self.waiting = self._gauge("statuses_waiting", "Objects whose status waits for a look.")
+        self.leader = self._gauge("leader", "Whether this process writes: 1 or 0.")
+        self.synced = self._gauge("synced", "Whether every kind has been read: 1 or 0.")
+        self.loop_lag = self._gauge("loop_lag_seconds", "How long the loop of the watches had no moment for us.")
+
+    def ask(self, name: str, help_: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """A gauge whose values are asked for when somebody looks."""
+        self.registry.register(_Asked(f"modelfleet_{name}", help_, label, values))
+
+    def _counter(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Counter:
+        return Counter(f"modelfleet_{name}", help_, labels, registry=self.registry)
+
+    def _gauge(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Gauge:
+        return Gauge(f"modelfleet_{name}", help_, labels, registry=self.registry)
+
+
+class _Asked(Collector):
+    def __init__(self, name: str, help_: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        self._name, self._help, self._label, self._values = name, help_, label, values
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(self._name, self._help, labels=[self._label])
+        for name, value in sorted(self._values().items()):
+            family.add_metric([name], value)
+        yield family

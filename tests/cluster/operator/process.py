@@ -1,0 +1,109 @@
+"""An operator that a test starts, stops, kills and freezes, and what it tells of itself meanwhile."""
+
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.testbed.api import wait_for
+from tests.testbed.bed import free_ports
+from tests.testbed.faults import FaultProxy
+from tests.testbed.process import Process
+
+PROGRAM = Path(sys.executable).with_name("modelfleet")
+SERIES = re.compile(r"^(modelfleet_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+
+
+class Operator(Process):
+    """`modelfleet operator` behind a proxy, under a name of its own."""
+
+    def __init__(
+        self, proxy: FaultProxy, name: str, *options: str, user: str = "admin", env: Mapping[str, str] | None = None
+    ) -> None:
+        self.proxy = proxy
+        self.client = name
+        (self._port,) = free_ports(1)
+        self.kubeconfig = proxy.kubeconfig(name, user)
+        metrics = f"--metrics=127.0.0.1:{self._port}"
+        # `env` makes the program's environment: a process of the testbed inherits that of the tests.
+        variables = {"KUBECONFIG": str(self.kubeconfig), "PYTHONUNBUFFERED": "1", **(env or {})}
+        command = ["env", *(f"{key}={value}" for key, value in variables.items())]
+        fast = ("--kube-api-qps=500", "--kube-api-burst=500")
+        super().__init__(
+            [*command, str(PROGRAM), "operator", metrics, *fast, *options],
+            self.kubeconfig.with_name(f"operator-{name}.log"),
+        )
+
+    @property
+    def name(self) -> str:
+        return self.client
+
+    def stop(self) -> None:
+        """Asks it to end as Kubernetes does; returns when it has ended."""
+        super().stop()
+
+    def log_text(self) -> str:
+        """All that it has logged."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def ask(self, path: str) -> tuple[int, str]:
+        """An answer of its metrics address: status and text; status 0 where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, series: str, **labels: str) -> float:
+        """The sum of all series of this name that have these labels; `modelfleet_` is understood."""
+        total = 0.0
+        for name, given, value in SERIES.findall(self.ask("/metrics")[1]):
+            if name == f"modelfleet_{series}" and all(f'{key}="{text}"' in given for key, text in labels.items()):
+                total += float(value)
+        return total
+
+    def is_ready(self) -> bool:
+        return self.ask("/readyz")[0] == 200
+
+    def leads(self) -> bool:
+        return self.metric("leader") == 1
+
+    def wait_until_ready(self, patience: float = 30) -> None:
+        """Until it has read everything."""
+        wait_for(f"{self.client} to be ready", lambda: self._is_alive() and self.is_ready(), patience)
+
+    def wait_until_leading(self, patience: float = 30) -> None:
+        """Until it writes."""
+        wait_for(f"{self.client} to lead", lambda: self._is_alive() and self.leads(), patience)
+
+    def _is_alive(self) -> bool:
+        assert self.is_running(), f"the operator ended:\n{self.last_words()}"
+        return True
+
+
+@contextmanager
+def running(proxy: FaultProxy, name: str = "operator", *options: str, **more: str) -> Iterator[Operator]:
+    """An operator that has read everything and leads; ended at the end."""
+    operator = Operator(proxy, name, *options, **more)  # type: ignore[arg-type]  # the only keyword of a text is `user`
+    operator.start()
+    try:
+        operator.wait_until_ready()
+        operator.wait_until_leading()
+        yield operator
+    finally:
+        operator.stop()
+
+
+def settled(check: object, seconds: float = 1.0) -> None:
+    """Asserts for a while that something stays as it is: `check` is called again and again."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert callable(check)
+        check()
+        time.sleep(0.05)
