@@ -1,0 +1,91 @@
+"""The heartbeat: bursts are one look, failures are looked at again, and work never takes all of the time."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from modelfleet.controllers import loop as module
+from modelfleet.controllers.loop import CompileLoop
+from tests.testbed.api import wait_for
+
+
+@contextmanager
+def looping(work: Callable[[], None]) -> Iterator[CompileLoop]:
+    loop = CompileLoop(work)
+    loop.start()
+    try:
+        yield loop
+    finally:
+        loop.stop()
+
+
+def test_a_burst_is_one_look() -> None:
+    looks: list[float] = []
+    with looping(lambda: looks.append(time.monotonic())) as loop:
+        for _ in range(50):
+            loop.poke()
+        wait_for("a look", lambda: looks, 5)
+        time.sleep(3 * module.QUIET_S)
+    assert len(looks) == 1
+
+
+def test_who_is_poked_without_end_looks_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_S", 0.3)
+    looks: list[float] = []
+    with looping(lambda: looks.append(time.monotonic())) as loop:
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            loop.poke()
+            time.sleep(0.01)
+        assert len(looks) >= 2
+
+
+def test_a_look_that_fails_is_tried_again_without_anybody_asking(caplog: pytest.LogCaptureFixture) -> None:
+    tries: list[int] = []
+
+    def work() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ValueError("a mistake of ours")
+
+    with looping(work) as loop:
+        loop.poke()
+        wait_for("another try", lambda: len(tries) == 2, 5)
+    assert "a mistake of ours" in caplog.text
+
+
+def test_what_comes_during_a_look_is_looked_at_afterwards() -> None:
+    inside, go = threading.Event(), threading.Event()
+    looks: list[int] = []
+
+    def work() -> None:
+        looks.append(1)
+        inside.set()
+        go.wait(5)
+
+    with looping(work) as loop:
+        loop.poke()
+        assert inside.wait(5)
+        assert loop.busy_for() > 0
+        loop.poke()
+        go.set()
+        wait_for("another look", lambda: len(looks) == 2, 5)
+        wait_for("the end of it", lambda: loop.busy_for() == 0, 5)
+
+
+def test_looks_that_take_long_leave_as_much_time_as_they_take() -> None:
+    began: list[float] = []
+
+    def work() -> None:
+        began.append(time.monotonic())
+        time.sleep(0.4)
+
+    with looping(work) as loop:
+        while len(began) < 3:
+            loop.poke()
+            time.sleep(0.01)
+    assert all(later - earlier >= 0.8 for earlier, later in itertools.pairwise(began))
