@@ -66,7 +66,8 @@ class Quoting(yaml.SafeDumper):
 
 
 def represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    is_plain = parse(text) == text and text != "<<"
+    # Beside a quoted key in braces some texts make a document that looks like JSON, with a number that JSON has not.
+    is_plain = parse(text) == text and text not in ("<<", "NaN", "Infinity", "-Infinity")
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain else '"')
 
 
