@@ -11,7 +11,7 @@ from modelfleet.envoy.check import Defect, Seen, without_defective
 from modelfleet.envoy.gateway import render_gateway
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Finding, Key, keeps_out
-from modelfleet.fleet.readable import check_readable
+from modelfleet.fleet.readable import check_readable, keyless
 from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.references import check_references
 from modelfleet.fleet.snapshot import FleetSnapshot
@@ -88,8 +88,8 @@ def compile_fleet(
     findings = list(_found(snapshot))
     wrong = {finding.subject for finding in findings if keeps_out(finding)}
     models = dict(_settled(snapshot.models, before.models, wrong))
-    for finding in list(check_readable(replace(snapshot, models=models))):
-        models.pop(finding.subject)  # a version can be kept, and a key that is gone cannot
+    for key in keyless(replace(snapshot, models=models)):
+        models.pop(key)  # a version can be kept, and a key that is gone cannot
     policies = dict(_settled(snapshot.policies, before.policies, wrong))
     settled = replace(snapshot, models=models, policies=policies)
     findings += check_claims(settled)  # among those that serve: who is left out takes no name from anybody

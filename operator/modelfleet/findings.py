@@ -59,6 +59,7 @@ class Reason(StrEnum):
     MODEL_NOT_FOUND = "ModelNotFound"
     TIER_NOT_FOUND = "TierNotFound"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - the name of a reason, not a secret
+    SECRET_NOT_READABLE = "SecretNotReadable"  # noqa: S105
     REF_NOT_PERMITTED = "RefNotPermitted"
     CONFLICTED = "Conflicted"
 

@@ -18,6 +18,7 @@ REASONS_OF_STATES = frozenset(list(Reason)[list(Reason).index(Reason.ACCEPTED) :
 """What is said of the state of a cluster, which no file has; their tests are those of statuses."""
 NOT_YET = {
     Reason.IMMUTABLE: "needs the object before the change, which a file does not have",
+    Reason.SECRET_NOT_READABLE: "needs an API server that forbids it",
 }
 
 

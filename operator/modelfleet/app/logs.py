@@ -40,7 +40,7 @@ def set_up(form: str, level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # kopf tells of each event, and of each failure that the guard has told of already.
-    logging.getLogger("kopf").setLevel(logging.ERROR if level != "debug" else logging.DEBUG)
+    logging.getLogger("kopf").setLevel(logging.CRITICAL if level != "debug" else logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 

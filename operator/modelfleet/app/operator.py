@@ -16,7 +16,7 @@ from modelfleet.controllers.frame import Frame
 from modelfleet.controllers.guard import Guard
 from modelfleet.controllers.health import Health
 from modelfleet.controllers.holders import HolderReader
-from modelfleet.controllers.lists import Lists
+from modelfleet.controllers.lists import SWEEP_S, Lists
 from modelfleet.controllers.loop import CompileLoop
 from modelfleet.controllers.posting import Posting
 from modelfleet.controllers.serving import Serving
@@ -29,7 +29,7 @@ from modelfleet.kube.config import connect, home_namespace
 from modelfleet.kube.errors import KubeError, Unusable
 from modelfleet.kube.lease import LeaseKeeper
 from modelfleet.kube.rate import TokenBucket
-from modelfleet.sources.cluster import cluster_snapshot, parsed
+from modelfleet.sources.cluster import cluster_snapshot, parsed, with_holders
 from modelfleet.sources.kinds import Scope, scopes
 from modelfleet.sources.store import Change, FleetStore
 from modelfleet.statuses.judged import judged_of
@@ -38,6 +38,8 @@ from modelfleet.telemetry import Telemetry
 
 LEASE = "modelfleet-operator"
 ASK_AGAIN_S = 2.0
+HOLDERS_S = 5.0
+"""So long new Secrets are waited for, lest each model with one be of unknown state for a moment."""
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,8 @@ class OperatorOptions:
     metrics: str | None = None
     rate: float = 20.0
     burst: int = 40
+    resync: float = SWEEP_S
+    """Seconds after which everything is listed again, whether or not a watch missed anything."""
 
 
 class Operator:
@@ -60,6 +64,7 @@ class Operator:
 
     def __init__(self, client: Client, options: OperatorOptions) -> None:
         watched = scopes(options.namespaces)
+        self._namespaces = options.namespaces
         self.client = client
         self.telemetry = Telemetry()
         self.store = FleetStore(watched)
@@ -71,7 +76,7 @@ class Operator:
         self.statuses = StatusSync(client, self.store, self.lease.holds, bucket, posting, self.telemetry)
         self.loop = CompileLoop(self._look, self.telemetry.compile_failures.inc)
         self.holders = HolderReader(client, options.secrets, self.telemetry, self.loop.poke)
-        self.lists = Lists(client, self.store, watched, self.telemetry, self._changed, self._found)
+        self.lists = Lists(client, self.store, watched, self.telemetry, self._listed, self._found, every=options.resync)
         self.frame = Frame(client, Guard(watched, self.watches, client, self.lists.soon), watched, self)
         self.health = Health(self.frame, self.loop, self.watches, self.store)
         self._in_force = InForce()
@@ -99,6 +104,11 @@ class Operator:
         if change is Change.FLEET:
             self.loop.poke()
 
+    def _listed(self, change: Change) -> None:
+        # A list may bring both, and tells the larger.
+        self.statuses.look_at_all()
+        self._changed(change)
+
     def _found(self, _: Scope) -> None:
         # kopf looks only when it starts which kinds there are.
         self.frame.renew()
@@ -112,15 +122,17 @@ class Operator:
         """Looks at the whole fleet. Never before all has been read: half a fleet is another fleet."""
         if not self.store.is_filled:
             return
+        bare = cluster_snapshot(self.store)
+        snapshot = with_holders(bare, self.holders.read(referred_holders(bare), HOLDERS_S))
         with self.telemetry.compile_seconds.time():
-            snapshot = cluster_snapshot(self.store, self.holders.read())
-            self.holders.want(referred_holders(snapshot))
             plan = compile_fleet(snapshot, self._in_force)
             self._in_force = plan.in_force
             judged = {one.key: judged_of(one) for one in parsed(self.store)}
             statuses = summarise(snapshot, judged.values(), plan.findings)
         self._count(plan.findings)
-        self.statuses.apply({key: Wanted(judged[key].uid, status) for key, status in statuses.items()})
+        wanted = {key: Wanted(judged[key].uid, status) for key, status in statuses.items()}
+        # Who serves single namespaces writes on nothing that others share.
+        self.statuses.apply({key: one for key, one in wanted.items() if key.namespace or not self._namespaces})
 
     def _count(self, findings: Any) -> None:
         self.telemetry.findings.clear()

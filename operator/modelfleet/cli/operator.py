@@ -40,6 +40,14 @@ EXIT_UNUSABLE = 2
     show_default=True,
     help="So many writes may come at once.",
 )
+@click.option(
+    "--resync",
+    type=click.FloatRange(5, 3600),
+    default=150.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="List everything anew about this often, to find what the watches missed.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
@@ -50,6 +58,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     metrics: str | None,
     rate: float,
     burst: int,
+    resync: float,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -67,7 +76,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
 
     set_up(log_format, log_level)
     try:
-        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst))
+        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst, resync))
     except Unusable as error:
         click.echo(f"modelfleet operator: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)

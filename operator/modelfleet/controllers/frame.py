@@ -21,6 +21,8 @@ from modelfleet.kube.client import Client
 from modelfleet.sources.kinds import Scope
 
 BEAT_S = 1.0
+ENDS_WITHIN_S = 2.0
+"""kopf may wait for itself without an end, once one of its watches has failed in a way that it does not know."""
 STEADY_S = 60.0
 """Who ran for so long ended for a reason of its own, and not for the one before."""
 
@@ -50,7 +52,7 @@ class Frame:
         """Ends, and waits for the end."""
         self._ending.set()
         self.renew()
-        self._thread.join(10)
+        self._thread.join(3)
 
     def renew(self) -> None:
         """Looks anew which kinds there are: kopf does so only when it starts."""
@@ -85,10 +87,11 @@ class Frame:
             return
         self._tick(loop)
         self.starts += 1
-        registry = kopf.OperatorRegistry()
-        register(registry, {scope.watched: None for scope in self._scopes}, self._login)
-        try:
-            await kopf.operator(
+        registry, ended = kopf.OperatorRegistry(), asyncio.Event()
+        register(registry, {scope.watched: None for scope in self._scopes}, self._login, ended.set)
+        ends = [asyncio.create_task(event.wait()) for event in (stop, ended)]
+        running = asyncio.create_task(
+            kopf.operator(
                 registry=registry,
                 settings=_settings(self._scopes),
                 memo=self._memo,
@@ -96,9 +99,14 @@ class Frame:
                 stop_flag=stop,
                 **_where(self._scopes),
             )
-        finally:
-            with self._lock:
-                self._stop = None
+        )
+        await asyncio.wait({running, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        with self._lock:
+            self._stop = None
+        await asyncio.wait({running}, timeout=ENDS_WITHIN_S)
+        await _end_all()
+        if not running.cancelled():
+            running.result()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         # A callback and not a task: those of this loop are kopf's.
@@ -137,6 +145,20 @@ def _settings(scopes: Iterable[Scope]) -> kopf.OperatorSettings:
 def _where(scopes: Sequence[Scope]) -> dict[str, Any]:
     namespaces = sorted({scope.namespace for scope in scopes if scope.namespace})
     return {"namespaces": namespaces} if namespaces else {"clusterwide": True}
+
+
+async def _end_all() -> None:
+    """Ends all other tasks of this loop. Some of kopf's take a cancellation for something else, and go on."""
+    for _ in range(50):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if not others:
+            return
+        for task in others:
+            task.cancel()
+        done, _ = await asyncio.wait(others, timeout=0.1)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # or asyncio complains that nobody looked
 
 
 def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:

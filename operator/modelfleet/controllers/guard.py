@@ -93,6 +93,9 @@ class Guard:
         if not _is_list(body):
             raise await self._lost(scope, "the answer is no list", watch=False)
         self._pauses[scope, False].reset()
+        if not body["metadata"].get("continue"):
+            # kopf watches from here on, and never tells of what was deleted before.
+            self._on_gap(scope)
         return response
 
     async def _watching(self, scope: Scope, response: ClientResponse) -> ClientResponse:
@@ -177,12 +180,17 @@ class _Looked(_Content):
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         rest, heard = b"", False
-        async for data in self._content.iter_chunked(size):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                if line.strip():
-                    heard = True
-                    yield await self._judged(line) + b"\n"
+        try:
+            async for data in self._content.iter_chunked(size):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        heard = True
+                        yield await self._judged(line) + b"\n"
+        except (ClientError, OSError):
+            if not heard:
+                await self._guard.silent(self._scope)
+            raise
         # What follows the last line end is half an event, and never a whole one.
         if not heard:
             await self._guard.silent(self._scope)
@@ -212,13 +220,20 @@ class _Said(_Content):
 
 
 def _is_event(event: Any) -> bool:
-    if not isinstance(event, dict) or event.get("type") not in EVENTS or not isinstance(event.get("object"), dict):
+    if not isinstance(event, dict) or event.get("type") not in EVENTS:
         return False
-    return isinstance(event["object"].get("metadata"), dict)
+    return _is_object(event.get("object"), *(() if event["type"] == "BOOKMARK" else ("name", "uid")))
 
 
 def _is_list(body: Any) -> bool:
-    if not isinstance(body, dict) or not isinstance(body.get("items"), list):
+    if not _is_object(body) or not isinstance(body.get("items"), list):
         return False
-    metadata = body.get("metadata")
-    return isinstance(metadata, dict) and bool(metadata.get("resourceVersion"))
+    return all(_is_object(item, "name", "uid") for item in body["items"])
+
+
+def _is_object(thing: Any, *named: str) -> bool:
+    """Whether it has what kopf takes for granted."""
+    metadata = thing.get("metadata") if isinstance(thing, dict) else None
+    return isinstance(metadata, dict) and all(
+        isinstance(metadata.get(field), str) and metadata[field] for field in ("resourceVersion", *named)
+    )

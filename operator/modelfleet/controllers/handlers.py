@@ -1,6 +1,6 @@
 """Every subscription of ours with kopf, on one screen. Handlers decide nothing: they say what was seen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import kopf
@@ -25,9 +25,17 @@ class Memo:
         return self
 
 
-def register(registry: kopf.OperatorRegistry, kinds: Iterable[Watched], login: Any) -> None:
-    """Subscribes to these kinds; explicit ids, as kopf would make some out of names of functions."""
+def register(registry: kopf.OperatorRegistry, kinds: Iterable[Watched], login: Any, ended: Callable[[], None]) -> None:
+    """Subscribes to these kinds; explicit ids, as kopf would make some out of names of functions.
+
+    `ended` is called when kopf has begun to end.
+    """
+
+    async def end(**_: Any) -> None:  # async, or it would be called from another thread
+        ended()
+
     kopf.on.login(registry=registry, id="login")(login)
+    kopf.on.cleanup(registry=registry, id="end")(end)
     for kind in kinds:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=f"observe-{kind.plural}")(observe)
 

@@ -1,13 +1,12 @@
 """The Secrets and ConfigMaps that are referred to, read one by one: to list them all is a right that nobody needs."""
 
-import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from threading import Condition, Thread
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from modelfleet.findings import Key
 from modelfleet.fleet.secrets import hidden_entries
+from modelfleet.fleet.snapshot import entries_of
 from modelfleet.fleet.world import Hidden
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound, Unreachable
 from modelfleet.sources.cluster import Holders
@@ -15,17 +14,25 @@ from modelfleet.telemetry import Telemetry
 
 EVERY_S = 8.0
 """A key that was replaced is in force within ten seconds."""
-EACH_S = 0.02
-"""Where there are many they are read less often: no more than this share of the time goes into it."""
-
-log = logging.getLogger(__name__)
+IN_A_SECOND = 40
+"""Where there are many they are read less often: no more than so many in a second on average."""
+TIMEOUT_S = 5.0
 
 
 class Getter(Protocol):
     """Who can read one object."""
 
-    def request(self, method: str, path: str) -> dict[str, Any]:
+    def request(self, method: str, path: str, *, timeout: float) -> dict[str, Any]:
         """Sends a request. Raises KubeError."""
+
+
+class _Read(NamedTuple):
+    names: frozenset[str]
+    entries: Mapping[str, Hidden]
+
+
+_Known = _Read | KubeError
+"""What is in one, or why that is not known."""
 
 
 class HolderReader:
@@ -45,8 +52,7 @@ class HolderReader:
         self._on_change = on_change
         self._condition = Condition()
         self._wanted: frozenset[Key] = frozenset()
-        self._holders = Holders()
-        self._looked: frozenset[Key] = frozenset()
+        self._known: Mapping[Key, _Known] = {}
         self._ending = False
         self._thread = Thread(target=self._run, name="holders", daemon=True)
 
@@ -59,47 +65,38 @@ class HolderReader:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(5)
+        self._thread.join(1)
 
-    def want(self, keys: frozenset[Key]) -> None:
-        """What is referred to now."""
+    def read(self, keys: frozenset[Key], patience: float) -> Holders:
+        """What is known of these, which are referred to now. What is new is waited for, but no longer than so."""
         with self._condition:
-            if keys != self._wanted:
-                self._wanted = keys
-                self._condition.notify_all()
+            self._wanted = keys
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: self._ending or not self._new(), patience)
+            return _sorted_out(self._known, self._new())
 
-    def read(self) -> Holders:
-        """What is known of them. What was asked for and not read yet is not readable so far."""
-        with self._condition:
-            new = dict.fromkeys(self._wanted - self._looked, "it has not been read yet")
-            return replace(self._holders, unread={**self._holders.unread, **new}) if new else self._holders
+    def _new(self) -> frozenset[Key]:
+        return self._wanted - self._known.keys()
 
     def _run(self) -> None:
         while True:
             with self._condition:
                 if self._ending:
                     return
-                wanted, before = self._wanted, self._holders
-            found = self._look(wanted, before)
+                # What is new does not wait until all the rest has been read once more.
+                due, before = self._new() or self._wanted, self._known
+            found = {key: self._one(key, before.get(key)) for key in sorted(due)}
             with self._condition:
-                changed = found != before or self._looked != wanted
-                self._holders, self._looked = found, wanted
+                self._known = {key: one for key, one in {**before, **found}.items() if key in self._wanted}
+                self._condition.notify_all()
+                changed = _sorted_out(self._known) != _sorted_out(before)
+                pause = max(EVERY_S, len(self._known) / IN_A_SECOND)
             if changed:
                 self._on_change()
             with self._condition:
-                pause = max(EVERY_S, EACH_S * 50 * len(wanted))
-                self._condition.wait_for(lambda: self._ending or self._wanted != self._looked, pause)
+                self._condition.wait_for(lambda: self._ending or self._new(), pause)
 
-    def _look(self, wanted: Collection[Key], before: Holders) -> Holders:
-        found = {key: self._one(key, before) for key in sorted(wanted)}
-        return Holders(
-            {key: one for key, one in found.items() if isinstance(one, Mapping)},
-            frozenset(key for key, one in found.items() if isinstance(one, NotFound)),
-            {key: str(one) for key, one in found.items() if isinstance(one, Forbidden)},
-            {key: str(one) for key, one in found.items() if type(one) is Unreachable},
-        )
-
-    def _one(self, key: Key, before: Holders) -> Mapping[str, Hidden] | KubeError:
+    def _one(self, key: Key, last: _Known | None) -> _Known:
         """What is in it, or why that is not known. An answer that did not come changes nothing of what is known."""
         try:
             return self._entries(key)
@@ -108,14 +105,26 @@ class HolderReader:
         except Forbidden as error:
             if error.status:
                 self._telemetry.denied.labels("get", f"{key.kind.lower()}s").inc()
-            return before.entries.get(key, error)
+            return last if isinstance(last, _Read) else error
         except KubeError as error:
-            if key in before.absent:
-                return NotFound(str(error))
-            return before.entries.get(key) or Unreachable(str(error))
+            return last or Unreachable(str(error))
 
-    def _entries(self, key: Key) -> Mapping[str, Hidden]:
+    def _entries(self, key: Key) -> _Read:
         if key.kind == "Secret" and self._allowed and key.namespace not in self._allowed:
-            raise Forbidden(f'Secrets of namespace "{key.namespace}" are not to be read: see --secrets-namespace')
-        raw = self._getter.request("GET", f"/api/v1/namespaces/{key.namespace}/{key.kind.lower()}s/{key.name}")
-        return hidden_entries({**raw, "kind": key.kind})
+            raise Forbidden(f'the operator reads no Secrets in namespace "{key.namespace}"')
+        path = f"/api/v1/namespaces/{key.namespace}/{key.kind.lower()}s/{key.name}"
+        raw = self._getter.request("GET", path, timeout=TIMEOUT_S)
+        if raw.get("kind") != key.kind:
+            raise Unreachable(f"the answer is no {key.kind}")
+        return _Read(entries_of(raw) or frozenset(), hidden_entries(raw))
+
+
+def _sorted_out(known: Mapping[Key, _Known], new: Collection[Key] = ()) -> Holders:
+    unread = {key: str(one) for key, one in known.items() if isinstance(one, Unreachable)}
+    return Holders(
+        names={key: one.names for key, one in known.items() if isinstance(one, _Read)},
+        entries={key: one.entries for key, one in known.items() if isinstance(one, _Read)},
+        absent=frozenset(key for key, one in known.items() if isinstance(one, NotFound)),
+        forbidden={key: str(one) for key, one in known.items() if isinstance(one, Forbidden)},
+        unread={**unread, **dict.fromkeys(new, "it has not been read yet")},
+    )

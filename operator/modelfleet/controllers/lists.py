@@ -8,7 +8,6 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Thread
 
 from modelfleet.kube.backoff import Backoff
@@ -21,7 +20,7 @@ from modelfleet.telemetry import Telemetry
 SWEEP_S = 150.0
 SPREAD = 0.3
 AGREE_S = 30.0
-"""When a list that lacked too much is made again."""
+"""When a list that lacked too much is made again, at the latest."""
 GAP_S = 1.0
 """After a gap the list waits for the watch to be back, and for others with the same gap."""
 RESTORED_S = 300.0
@@ -36,7 +35,7 @@ log = logging.getLogger(__name__)
 class Lists:
     """Keeps the store whole."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - who is asked for what and how often, and who hears of it
         self,
         client: Client,
         store: FleetStore,
@@ -44,22 +43,25 @@ class Lists:
         telemetry: Telemetry,
         on_change: Callable[[Change], None],
         on_found: Callable[[Scope], None],
+        *,
+        every: float = SWEEP_S,
     ) -> None:
-        """`on_found` hears of a scope that could not be read before and can be now."""
+        """`on_found` hears of a kind that was not there before and is now."""
         self._client = client
         self._store = store
         self._telemetry = telemetry
         self._on_change = on_change
         self._on_found = on_found
+        self._every = every
         self._condition = Condition()
         self._due: dict[Scope, float] = dict.fromkeys(scopes, 0.0)
         self._pauses = {scope: Backoff(0.5, 30.0) for scope in self._due}
         self._failed: dict[Scope, float] = {}
         """Since when."""
+        self._missing: set[Scope] = set()
         self._stale_since: dict[Scope, float] = {}
         self._running: set[Scope] = set()
         self._ending = False
-        self._pool = ThreadPoolExecutor(AT_ONCE, "list")
         self._thread = Thread(target=self._run, name="lists", daemon=True)
 
     def start(self) -> None:
@@ -71,8 +73,7 @@ class Lists:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(5)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._thread.join(1)
 
     def soon(self, scope: Scope) -> None:
         """Lists a scope before its time: its watch may have missed something."""
@@ -86,12 +87,15 @@ class Lists:
         with self._condition:
             while not self._ending:
                 now = time.monotonic()
-                for scope in [it for it, due in self._due.items() if due <= now and it not in self._running]:
+                due = [it for it, at in self._due.items() if at <= now and it not in self._running]
+                for scope in due[: AT_ONCE - len(self._running)]:
                     self._running.add(scope)
-                    self._due[scope] = now + SWEEP_S * (1 + random.uniform(-SPREAD, SPREAD))  # noqa: S311
-                    self._pool.submit(self._list, scope)
-                waiting = [due for scope, due in self._due.items() if scope not in self._running]
-                self._condition.wait(max(0.0, min(waiting) - now) if waiting else None)
+                    self._due[scope] = now + self._every * (1 + random.uniform(-SPREAD, SPREAD))  # noqa: S311
+                    # A daemon and no pool: a list that hangs does not keep the process from ending.
+                    Thread(target=self._list, args=(scope,), name=f"list-{scope}", daemon=True).start()
+                waiting = [at for scope, at in self._due.items() if scope not in self._running]
+                is_full = len(self._running) >= AT_ONCE or not waiting
+                self._condition.wait(None if is_full else max(0.0, min(waiting) - now))
 
     def _list(self, scope: Scope) -> None:
         wait: float | None = None
@@ -125,7 +129,7 @@ class Lists:
             self._on_change(taken.change)
         if taken.held:
             log.warning("%s: a list lacks %d objects, which stay until another one agrees", scope, taken.held)
-            return AGREE_S
+            return min(AGREE_S, self._every)
         return None
 
     def _stale(self, scope: Scope) -> float:
@@ -146,6 +150,8 @@ class Lists:
         if scope in self._failed:
             del self._failed[scope]
             log.info("%s can be read again", scope)
+        if scope in self._missing:
+            self._missing.discard(scope)
             self._on_found(scope)
 
     def _missed(self, scope: Scope, error: KubeError) -> float:
@@ -156,6 +162,8 @@ class Lists:
         if scope not in self._failed:
             log.warning("%s cannot be read, what is known of them stays: %s", scope, error)
         since = self._failed.setdefault(scope, time.monotonic())
+        if isinstance(error, NotFound):
+            self._missing.add(scope)
         # What is forbidden or not there stays so until somebody mends it. All else passes, and is waited for.
         lasting = isinstance(error, Forbidden | NotFound) and time.monotonic() - since > LASTING_S
         self._store.fail(scope, str(error), give_up=lasting)

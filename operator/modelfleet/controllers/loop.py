@@ -9,7 +9,7 @@ from modelfleet.kube.backoff import Backoff
 
 QUIET_S = 0.1
 MOST_S = 1.0
-"""Who is poked without end goes to work after so long all the same."""
+"""Who is poked without end goes to work after so long all the same, but never for more than half of the time."""
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ class CompileLoop:
         self._first: float | None = None
         self._last = 0.0
         self._began: float | None = None
+        self._rested = 0.0
         self._ending = False
         self._thread = Thread(target=self._run, name="compile", daemon=True)
         self._pause = Backoff(0.5, 300.0)
@@ -37,7 +38,7 @@ class CompileLoop:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(10)
+        self._thread.join(5)
 
     def poke(self) -> None:
         """Something may have changed."""
@@ -62,6 +63,8 @@ class CompileLoop:
                 self._on_failure()
                 self._again_in(self._pause.next())
             finally:
+                now = time.monotonic()
+                self._rested = now + (now - self._began)
                 self._began = None
 
     def _settled(self) -> bool:
@@ -71,7 +74,8 @@ class CompileLoop:
                 if self._first is None:
                     self._condition.wait()
                     continue
-                left = min(self._last + QUIET_S, self._first + MOST_S) - time.monotonic()
+                due = max(min(self._last + QUIET_S, self._first + MOST_S), self._rested)
+                left = due - time.monotonic()
                 if left <= 0:
                     self._first = None
                     return True

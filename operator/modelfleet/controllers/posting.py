@@ -19,6 +19,8 @@ BURST, EACH_S = 10, 60.0
 """An object may say so much at once, and then once in so many seconds: who flaps fills no event log."""
 RATE, TOGETHER = 5.0, 50
 """All objects together may say so much in a second, and so much at once."""
+TIMEOUT_S = 4.0
+"""As for a status: no write lands after the Lease has ended."""
 MOST_OBJECTS = 5_000
 MOST_WORDS = 1_000
 
@@ -28,7 +30,9 @@ log = logging.getLogger(__name__)
 class Writer(Protocol):
     """Who can write."""
 
-    def request(self, method: str, path: str, *, body: Any = None, content: str = "application/json") -> Any:
+    def request(
+        self, method: str, path: str, *, timeout: float, body: Any = None, content: str = "application/json"
+    ) -> Any:
         """Sends a request. Raises KubeError."""
 
 
@@ -58,13 +62,16 @@ class Posting:
 
     def _write(self, path: str, event: Mapping[str, Any]) -> None:
         try:
-            self._writer.request("POST", path, body=event)
+            self._writer.request("POST", path, timeout=TIMEOUT_S, body=event)
         except Conflict:
             # It happened before, and is counted where it stands.
             name = event["metadata"]["name"]
-            before = self._writer.request("GET", f"{path}/{name}")
+            before = self._writer.request("GET", f"{path}/{name}", timeout=TIMEOUT_S)
             again = {"count": int(before.get("count") or 1) + 1, "lastTimestamp": event["lastTimestamp"]}
-            self._writer.request("PATCH", f"{path}/{name}", body=again, content="application/merge-patch+json")
+            if self._may():
+                self._writer.request(
+                    "PATCH", f"{path}/{name}", timeout=TIMEOUT_S, body=again, content="application/merge-patch+json"
+                )
 
     def _event(self, key: Key, uid: str, transition: Transition) -> dict[str, Any]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,7 +17,7 @@ from modelfleet.controllers.posting import Posting
 from modelfleet.controllers.queue import KeyQueue
 from modelfleet.findings import Key
 from modelfleet.kube.backoff import Backoff
-from modelfleet.kube.errors import Conflict, Forbidden, KubeError, NotFound
+from modelfleet.kube.errors import Conflict, Forbidden, KubeError, NotFound, Unprocessable
 from modelfleet.kube.rate import TokenBucket
 from modelfleet.sources.kinds import BY_KIND
 from modelfleet.sources.sight import Sight
@@ -34,6 +34,9 @@ TRIES = 5
 LONGEST_S = 300.0
 TIMEOUT_S = 4.0
 """Less than a Lease lasts beyond the time in which it may be written under: no write lands after it has ended."""
+
+SAID_EVERY_S = 60.0
+"""What keeps all objects of a kind from being written is said so often, and not of each of them."""
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +88,7 @@ class StatusSync:
         self._queue = KeyQueue()
         self._wanted: Mapping[Key, Wanted] = {}
         self._refused: dict[Key, _Refused] = {}
+        self._said: dict[tuple[str, type[KubeError]], float] = {}
         self._ending = Event()
         self._threads = [Thread(target=self._run, name=f"status-{n}", daemon=True) for n in range(AT_ONCE)]
 
@@ -186,8 +190,9 @@ class StatusSync:
         if isinstance(error, Forbidden):
             self._telemetry.denied.labels("patch", f"{BY_KIND[key.kind].plural}/status").inc()
         last = self._refused.get(key)
+        if last is None:
+            self._complain(key, error)
         if last is None or last.about != about:
-            log.warning("the status of %s was not written, it is tried again: %s", key, error)
             last = self._refused[key] = _Refused(about, Backoff(0.5, LONGEST_S), 0.0)
         else:
             last.tries += 1
@@ -195,6 +200,14 @@ class StatusSync:
         wait = 0.05 if at_once else last.pause.next(error.retry_after or 0.0)
         last.until = time.monotonic() + wait
         return wait
+
+    def _complain(self, key: Key, error: KubeError) -> None:
+        if not isinstance(error, Unprocessable | Conflict):
+            sort, now = (key.kind, type(error)), time.monotonic()
+            if now - self._said.get(sort, -SAID_EVERY_S) < SAID_EVERY_S:
+                return
+            self._said[sort] = now
+        log.warning("the status of %s was not written, it is tried again: %s", key, error)
 
 
 def _now() -> str:

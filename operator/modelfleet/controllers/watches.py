@@ -1,11 +1,14 @@
 """How the watches do: when each last showed a sign of life, and what keeps those that show none."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
 from modelfleet.sources.kinds import Scope
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -26,12 +29,18 @@ class Watches:
         """Something came, if only a bookmark."""
         with self._lock:
             state = self._states[scope]
+            if state.trouble:
+                log.info("%s: the watch is back", scope)
             state.alive, state.trouble = self._clock(), ""
 
     def trouble(self, scope: Scope, why: str) -> None:
         """It cannot be read now."""
         with self._lock:
-            self._states[scope].trouble = why
+            state = self._states[scope]
+            # Once for each trouble, and not for each try to be rid of it.
+            if not state.trouble:
+                log.warning("%s: the watch is broken, and is made again: %s", scope, why)
+            state.trouble = why
 
     def ages(self) -> Mapping[Scope, float]:
         """Seconds since the last sign of life."""

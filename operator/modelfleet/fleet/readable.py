@@ -10,7 +10,19 @@ PATH = ("spec", "external", "credentials", "secretRef")
 
 
 def check_readable(snapshot: FleetSnapshot) -> Iterator[Finding]:
-    """Hosted models whose key is not there, or could not travel in a header."""
+    """Hosted models whose key is not there, or could not travel in a header; what was not read is not judged."""
+    for finding, secret in _keyless(snapshot):
+        if secret not in snapshot.unread and secret not in snapshot.forbidden:
+            yield finding
+
+
+def keyless(snapshot: FleetSnapshot) -> frozenset[Key]:
+    """Hosted models that cannot be asked, for want of their key and for whatever reason."""
+    return frozenset(finding.subject for finding, _ in _keyless(snapshot))
+
+
+def _keyless(snapshot: FleetSnapshot) -> Iterator[tuple[Finding, Key]]:
+    """What there is to say of each of these models, and its Secret."""
     for model in snapshot.models.values():
         external = model.spec.external
         reference = external.credentials.secret_ref if external and external.credentials else None
@@ -20,7 +32,7 @@ def check_readable(snapshot: FleetSnapshot) -> Iterator[Finding]:
             if problem:
                 message = f'entry "{reference.key}" of {key} {problem}'
                 condition = Condition.RESOLVED_REFS
-                yield Finding(model.key, PATH, Reason.SECRET_NOT_FOUND, message, condition=condition)
+                yield Finding(model.key, PATH, Reason.SECRET_NOT_FOUND, message, condition=condition), key
 
 
 def _problem(hidden: Hidden | None) -> str:

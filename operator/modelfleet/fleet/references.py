@@ -30,17 +30,18 @@ def check_references(snapshot: FleetSnapshot) -> Iterator[Finding]:
 
 def referred_holders(snapshot: FleetSnapshot) -> frozenset[Key]:
     """The Secrets and ConfigMaps that are referred to."""
-    found = {
-        Key(kind, model.key.namespace, entry.name)
-        for model in snapshot.models.values()
-        for _, kind, entry in _entries(model)
-    }
-    keys = {
-        Key("Secret", policy.key.namespace, name)
-        for policy in snapshot.policies.values()
-        for _, name in _key_secrets(policy)
-    }
-    return frozenset(found | keys)
+    resources = (*snapshot.models.values(), *snapshot.policies.values())
+    return frozenset(key for resource in resources for key in holders_of(resource))
+
+
+def holders_of(resource: Resource) -> frozenset[Key]:
+    """The Secrets and ConfigMaps that an object refers to."""
+    namespace = resource.key.namespace
+    if isinstance(resource, ModelDeployment):
+        return frozenset(Key(kind, namespace, entry.name) for _, kind, entry in _entries(resource))
+    if isinstance(resource, RoutingPolicy):
+        return frozenset(Key("Secret", namespace, name) for _, name in _key_secrets(resource))
+    return frozenset()
 
 
 def referred_kinds(resource: Resource) -> frozenset[str]:
@@ -128,10 +129,18 @@ def _entry(subject: Key, path: Path, target: Key, entry: str, snapshot: FleetSna
 
 
 def _secret(subject: Key, path: Path, target: Key, snapshot: FleetSnapshot) -> Iterator[Finding]:
-    # Secrets often live elsewhere than the manifests; only where a namespace has some can one be found missing.
-    given = any(key[:2] == target[:2] for key in snapshot.entries)
-    if given and not any(_makes(key, target) for key in snapshot.entries):
+    if target in snapshot.forbidden:
+        message = f'{target.kind} "{target.name}" may not be read ({snapshot.forbidden[target]}): have the operator'
+        fix = "given the right to get it, or its namespace added to --secrets-namespace"
+        yield _finding(subject, path, Reason.SECRET_NOT_READABLE, f"{message} {fix}")
+    elif target not in snapshot.unread and _is_missing(target, snapshot):
         yield _open(subject, path, Reason.SECRET_NOT_FOUND, target, snapshot)
+
+
+def _is_missing(target: Key, snapshot: FleetSnapshot) -> bool:
+    # Secrets often live elsewhere than the manifests; only where a namespace has some can one be found missing there.
+    given = any(key[:2] == target[:2] for key in snapshot.entries)
+    return target in snapshot.absent or (given and not any(_makes(key, target) for key in snapshot.entries))
 
 
 def _makes(key: Key, target: Key) -> bool:

@@ -49,6 +49,7 @@ class Election:
         self._spec: Mapping[str, Any] = {}
         self._changed_at = _NEVER
         self._until = _NEVER
+        self._acquired_at = ""
 
     @property
     def holder(self) -> str:
@@ -78,22 +79,22 @@ class Election:
 
     def bid(self, now: float, wall: datetime) -> dict[str, Any] | None:
         """The Lease to write so that we hold it, or hold it on; None while it is another's."""
-        if self.holder not in {"", self._identity} and now < self._changed_at + LASTS_S:
+        if self.holder and not self._is_ours() and now < self._changed_at + LASTS_S:
             return None
         spec = dict(self._spec) | {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": LASTS_S,
             "renewTime": _micro(wall),
         }
-        if self.holder != self._identity:
+        if not self._is_ours():
             past = self._spec.get("leaseTransitions")
-            spec["acquireTime"] = _micro(wall)
+            spec["acquireTime"] = self._acquired_at = _micro(wall)
             spec["leaseTransitions"] = past + 1 if isinstance(past, int) else 0
         return {**self._lease, "spec": spec}
 
     def farewell(self, wall: datetime) -> dict[str, Any] | None:
         """The Lease to write so that others need not wait; None where it is not ours."""
-        if not self._lease or self.holder != self._identity:
+        if not self._lease or not self._is_ours():
             return None
         gone = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _micro(wall), "acquireTime": _micro(wall)}
         return {**self._lease, "spec": {**self._spec, **gone}}
@@ -107,6 +108,10 @@ class Election:
     def give_up(self) -> None:
         """Holds no longer, whatever the Lease says."""
         self._until = _NEVER
+
+    def _is_ours(self) -> bool:
+        """Whether the name in it is ours, by our own hand. Who wrote it for us has not stopped the last holder."""
+        return self.holder == self._identity and self._spec.get("acquireTime") == self._acquired_at
 
 
 class LeaseKeeper:
@@ -217,7 +222,10 @@ class LeaseKeeper:
 
     def _write(self, bid: dict[str, Any]) -> None:
         began = self._clock()
-        self._election.wrote(self._send(bid, TIMEOUT_S), began, self._clock())
+        answer = self._send(bid, TIMEOUT_S)
+        # Who held no longer while it waited has refused writes, and is to hear of both.
+        self._tell()
+        self._election.wrote(answer, began, self._clock())
 
     def _send(self, lease: dict[str, Any], timeout: float) -> dict[str, Any]:
         """Writes a Lease over the one that was seen, and over no other."""

@@ -23,6 +23,8 @@ T = TypeVar("T", Pod, Workload, Slice)
 class Holders:
     """The Secrets and ConfigMaps that are referred to, as far as they could be read."""
 
+    names: Mapping[Key, frozenset[str]] = field(default_factory=dict)
+    """The names of their entries, also of those that are no text."""
     entries: Mapping[Key, Mapping[str, Hidden]] = field(default_factory=dict)
     absent: frozenset[Key] = frozenset()
     forbidden: Mapping[Key, str] = field(default_factory=dict)
@@ -30,22 +32,26 @@ class Holders:
     """Those that may be there, and why that cannot be told for now."""
 
 
-def cluster_snapshot(store: FleetStore, holders: Holders | None = None) -> FleetSnapshot:
-    """What the fleet is decided from."""
-    holders = holders or Holders()
+def cluster_snapshot(store: FleetStore) -> FleetSnapshot:
+    """What the fleet is decided from, but for the Secrets and ConfigMaps that it refers to."""
     slices = _by_model(_values(store, "EndpointSlice", Slice))
-    world = World(
-        endpoints={key: tuple(sorted(_endpoints(found))) for key, found in sorted(slices.items())},
-        secrets=holders.entries,
-    )
-    names = {key: frozenset(entries) for key, entries in holders.entries.items()}
+    world = World(endpoints={key: tuple(sorted(_endpoints(found))) for key, found in sorted(slices.items())})
     nodes = sorted(_values(store, "Node", Node), key=lambda node: node.name)
     return replace(
-        snapshot_of(parsed(store), names, world),
+        snapshot_of(parsed(store), {}, world),
         nodes=tuple(nodes),
         pods=_by_model(_values(store, "Pod", Pod)),
         workloads=_by_model(_values(store, "Deployment", Workload)),
         unknown=unknown(store),
+    )
+
+
+def with_holders(snapshot: FleetSnapshot, holders: Holders) -> FleetSnapshot:
+    """The same with what is known of these."""
+    return replace(
+        snapshot,
+        entries=dict(sorted(holders.names.items())),
+        world=replace(snapshot.world, secrets=holders.entries),
         absent=holders.absent,
         forbidden=holders.forbidden,
         unread=holders.unread,

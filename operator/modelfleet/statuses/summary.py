@@ -28,7 +28,7 @@ def summarise(
     nodes = {node.name: node for node in snapshot.nodes}
     statuses: dict[Key, dict[str, Any]] = {}
     for one in judged:
-        verdict = Verdict(one, (*one.findings, *found.get(one.key, ())), snapshot.unknown)
+        verdict = Verdict(one, (*one.findings, *found.get(one.key, ())), snapshot.unknown, snapshot.unread)
         match one.key.kind:
             case "HardwareClass":
                 statuses[one.key] = hardware_status(verdict, capacity)

@@ -1,10 +1,10 @@
 """What is said of every object, whatever its kind: whether its spec is taken, and whether its references close."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from modelfleet.findings import Condition, Finding, Reason, keeps_out
-from modelfleet.fleet.references import referred_kinds
+from modelfleet.findings import Condition, Finding, Key, Reason, keeps_out
+from modelfleet.fleet.references import holders_of, referred_kinds
 from modelfleet.statuses.conditions import FALSE, TRUE, UNKNOWN, Row, told, unread
 from modelfleet.statuses.judged import Judged
 
@@ -23,6 +23,8 @@ class Verdict:
     judged: Judged
     findings: Sequence[Finding]
     unknown: Mapping[str, str]
+    unread: Mapping[Key, str] = field(default_factory=dict)
+    """Secrets and ConfigMaps that could not be read, and why."""
 
     def of(self, *types: Condition) -> list[Finding]:
         """What was found for these conditions: what keeps the object out first."""
@@ -57,6 +59,8 @@ class Verdict:
             return not_judged(type_)
         for kind in sorted(self.unread_kinds()):
             return unread(type_, kind, self.unknown[kind])
+        for key in sorted(holders_of(self.judged.resource) & self.unread.keys() if self.unread else ()):
+            return Row(type_, UNKNOWN, Reason.NOT_READABLE, f"{key} could not be read: {self.unread[key]}")
         return Row(type_, TRUE, Reason.RESOLVED_REFS, "every reference closes")
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from modelfleet.sources.kinds import WATCHED
 from tests.cluster.operator.process import Operator, running
+from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
 from tests.testbed.faults import FaultProxy
 
@@ -24,3 +26,23 @@ def operator(proxy: FaultProxy) -> Iterator[Operator]:
     """An operator that leads."""
     with running(proxy) as operator:
         yield operator
+
+
+@pytest.fixture(scope="module")
+def lasting(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Operator]:
+    """An operator for all tests of a module, with the options that its OPTIONS names."""
+    bed.api.delete(LEASE)
+    with FaultProxy(bed) as proxy, running(proxy, "lasting", *getattr(request.module, "OPTIONS", ())) as operator:
+        yield operator
+
+
+@pytest.fixture
+def shared(lasting: Operator) -> Iterator[Operator]:
+    """The same for each test of a module, and whole before each; what a test breaks ends with it."""
+    process = lasting.pid
+    wait_for("every watch to run", lambda: lasting.proxy.watches("lasting") == len(WATCHED))
+    yield lasting
+    lasting.proxy.clear()
+    assert lasting.is_running(), f"the operator ended:\n{lasting.last_words()}"
+    assert lasting.pid == process
+    assert lasting.ask("/healthz") == (200, "ok\n")

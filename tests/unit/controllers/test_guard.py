@@ -14,8 +14,10 @@ from modelfleet.controllers.watches import Watches
 from modelfleet.sources.kinds import Scope, scopes
 
 MODELS = next(scope for scope in scopes() if scope.watched.kind == "ModelDeployment")
-ADDED = {"type": "ADDED", "object": {"metadata": {"name": "m"}}}
-LIST = {"kind": "ModelDeploymentList", "metadata": {"resourceVersion": "5"}, "items": []}
+MODEL = {"metadata": {"name": "m", "uid": "u", "resourceVersion": "5"}}
+ADDED = {"type": "ADDED", "object": MODEL}
+BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}}
+LIST = {"kind": "ModelDeploymentList", "metadata": {"resourceVersion": "5"}, "items": [MODEL]}
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -114,20 +116,20 @@ def test_a_list_that_is_none_is_a_lost_connection(body: bytes) -> None:
     run(says(body), check)
 
 
-def test_a_whole_list_passes_as_it_is() -> None:
+def test_a_whole_list_passes_as_it_is_and_asks_for_ours_since_kopf_tells_of_no_deletion_before_its_own() -> None:
     async def check(scene: Scene) -> None:
         assert await (await scene.get()).json(content_type=None) == LIST
-        assert (scene.gaps, dict(scene.watches.troubles())) == ([], {})
+        assert (scene.gaps, dict(scene.watches.troubles())) == ([MODELS], {})
 
     run(says(json.dumps(LIST).encode()), check)
 
 
 def test_events_pass_as_they_are_and_are_a_sign_of_life() -> None:
     async def check(scene: Scene) -> None:
-        assert await scene.events() == [ADDED, ADDED]
+        assert await scene.events() == [ADDED, BOOKMARK]
         assert scene.gaps == []
 
-    run(told(ADDED, ADDED), check)
+    run(told(ADDED, BOOKMARK), check)
 
 
 @pytest.mark.parametrize(
