@@ -74,6 +74,9 @@ def test_a_model_that_takes_its_time_is_no_warning() -> None:
     ]
 
 
+WHOLE = of_policy(model(), policy())
+
+
 @given(ODD)
 def test_whatever_stands_on_an_object_its_events_are_told(before: Any) -> None:
-    assert len(transitions(before, of_policy(model(), policy()))) <= 5
+    assert len(transitions(before, WHOLE)) <= 5

@@ -8,12 +8,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.findings import Condition, Key, Reason
 from modelfleet.statuses.times import settle
+from tests.sizes import scale
 from tests.support.cluster_objects import condition, deployment, node, pod, unscheduled, waiting
 from tests.support.documents import Document, hardware_class, model, policy
 from tests.support.statuses import NOW, Cluster, statuses, types
@@ -44,6 +45,8 @@ DEPLOYMENTS = st.lists(
 CLUSTERS = st.builds(
     Cluster, NODES, PODS, DEPLOYMENTS, st.dictionaries(st.sampled_from(UNREAD), st.text(max_size=9), max_size=3)
 )
+SOME = settings(max_examples=scale(25, 1_500))
+"""Each is a whole fleet."""
 
 
 def assert_sound(key: Key, status: dict[str, Any]) -> None:
@@ -58,6 +61,7 @@ def assert_sound(key: Key, status: dict[str, Any]) -> None:
     assert all(one.message and one.message.isprintable() for one in read.conditions)
 
 
+@SOME
 @given(st.lists(documents() | mistaken(), max_size=4), CLUSTERS)
 def test_every_status_is_valid_by_its_own_schema(raws: list[Any], cluster: Cluster) -> None:
     named = [raw for raw in raws if isinstance(raw, dict) and isinstance(raw.get("metadata"), dict)]
@@ -65,6 +69,7 @@ def test_every_status_is_valid_by_its_own_schema(raws: list[Any], cluster: Clust
         assert_sound(key, status)
 
 
+@SOME
 @given(st.lists(documents(), max_size=4), CLUSTERS, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_no_status(raws: list[Document], cluster: Cluster, dice: Random) -> None:
     by_key = {(raw["kind"], raw["metadata"].get("namespace"), raw["metadata"]["name"]): raw for raw in raws}
