@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from modelfleet.findings import printable
 
-NOISE = ("OS signals are ignored", "Unresolved resources cannot be served")
-"""What kopf says of its own place in our process, and what our lists say better."""
+NOISE = ("OS signals are ignored", "Unresolved resources cannot be served", "Request attempt #")
+"""What kopf says of its own place in our process, and what our lists and the guard say better."""
 
 
 class Text(logging.Formatter):

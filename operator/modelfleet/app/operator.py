@@ -26,7 +26,7 @@ from modelfleet.fleet.parse import key_of
 from modelfleet.fleet.references import referred_holders
 from modelfleet.kube.client import Client, check_version
 from modelfleet.kube.config import connect, home_namespace
-from modelfleet.kube.errors import KubeError, Unusable
+from modelfleet.kube.errors import Forbidden, KubeError, NotFound, Unusable
 from modelfleet.kube.lease import LeaseKeeper
 from modelfleet.kube.rate import TokenBucket
 from modelfleet.sources.cluster import cluster_snapshot, parsed, with_holders
@@ -72,24 +72,29 @@ class Operator:
         self.identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
         self.lease = LeaseKeeper(client, home_namespace(), LEASE, self.identity, on_change=self._leads)
         bucket = TokenBucket(options.rate, options.burst)
-        posting = Posting(client, self.identity, self.telemetry, self.lease.holds)
-        self.statuses = StatusSync(client, self.store, self.lease.holds, bucket, posting, self.telemetry)
+        self.posting = Posting(client, self.identity, self.telemetry, self.lease.holds)
+        self.statuses = StatusSync(client, self.store, self.lease.holds, bucket, self.posting, self.telemetry)
         self.loop = CompileLoop(self._look, self.telemetry.compile_failures.inc)
         self.holders = HolderReader(client, options.secrets, self.telemetry, self.loop.poke)
         self.lists = Lists(client, self.store, watched, self.telemetry, self._listed, self._found, every=options.resync)
-        self.frame = Frame(client, Guard(watched, self.watches, client, self.lists.soon), watched, self)
+        guard = Guard(watched, self.watches, client, self.lists.soon, self._renew)
+        self.frame = Frame(client, guard, watched, self)
         self.health = Health(self.frame, self.loop, self.watches, self.store)
         self._in_force = InForce()
         self._measure()
 
     def start(self) -> None:
-        """Starts every part; each waits for what it needs."""
-        for part in (self.lists, self.frame, self.holders, self.loop, self.statuses, self.lease):
+        """Starts every part but the election, without which nothing is written; each waits for what it needs."""
+        for part in (self.lists, self.frame, self.holders, self.loop, self.posting, self.statuses):
             part.start()
+
+    def stand(self) -> None:
+        """Stands for election."""
+        self.lease.start()
 
     def stop(self) -> None:
         """Stops writing first, then lets others write, then stops to look."""
-        for part in (self.loop, self.statuses, self.lease, self.holders, self.lists, self.frame):
+        for part in (self.loop, self.statuses, self.posting, self.lease, self.holders, self.lists, self.frame):
             part.stop()
 
     def observe(self, raw: Mapping[str, Any], *, gone: bool) -> None:
@@ -111,6 +116,9 @@ class Operator:
 
     def _found(self, _: Scope) -> None:
         # kopf looks only when it starts which kinds there are.
+        self._renew()
+
+    def _renew(self) -> None:
         self.frame.renew()
 
     def _leads(self, leads: bool) -> None:
@@ -173,6 +181,7 @@ def run_operator(options: OperatorOptions) -> None:
     operator.start()
     try:
         _check_server(operator.client, ending)
+        operator.stand()
         ending.wait()
         log.info("ending")
     finally:
@@ -186,6 +195,8 @@ def _check_server(client: Client, ending: Event) -> None:
     while not ending.is_set():
         try:
             wrong = check_version(client.server_version())
+        except (Forbidden, NotFound):
+            return  # who may not ask is not kept from working
         except KubeError:
             ending.wait(ASK_AGAIN_S)
             continue

@@ -72,8 +72,13 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     """
     from modelfleet.app.logs import set_up
     from modelfleet.app.operator import OperatorOptions, run_operator
+    from modelfleet.cli.lint import check_label
     from modelfleet.kube.errors import Unusable
 
+    for name in namespaces:  # in what there cannot be nothing would ever be found, and nobody would know why
+        check_label(name, "'-n' / '--namespace'")
+    for name in secrets:
+        check_label(name, "'--secrets-namespace'")
     set_up(log_format, log_level)
     try:
         run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst, resync))

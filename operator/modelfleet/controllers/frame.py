@@ -65,7 +65,7 @@ class Frame:
         return max(0.0, time.monotonic() - self._beat - BEAT_S)
 
     def _run(self) -> None:
-        pause = Backoff(0.2, 20.0)
+        pause = Backoff(0.2, 8.0)
         while not self._ending.is_set():
             began = time.monotonic()
             try:
@@ -103,9 +103,11 @@ class Frame:
         await asyncio.wait({running, *ends}, return_when=asyncio.FIRST_COMPLETED)
         with self._lock:
             self._stop = None
+        # What breaks from here on breaks because it has to end.
+        loop.set_exception_handler(lambda *_: None)
         await asyncio.wait({running}, timeout=ENDS_WITHIN_S)
         await _end_all()
-        if not running.cancelled():
+        if not running.cancelled() and not stop.is_set():
             running.result()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:

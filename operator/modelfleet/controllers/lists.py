@@ -55,7 +55,7 @@ class Lists:
         self._every = every
         self._condition = Condition()
         self._due: dict[Scope, float] = dict.fromkeys(scopes, 0.0)
-        self._pauses = {scope: Backoff(0.5, 30.0) for scope in self._due}
+        self._pauses = {scope: Backoff(0.5, 15.0) for scope in self._due}
         self._failed: dict[Scope, float] = {}
         """Since when."""
         self._missing: set[Scope] = set()
@@ -161,12 +161,16 @@ class Lists:
             self._telemetry.denied.labels("list", scope.watched.plural).inc()
         if scope not in self._failed:
             log.warning("%s cannot be read, what is known of them stays: %s", scope, error)
-        since = self._failed.setdefault(scope, time.monotonic())
         if isinstance(error, NotFound):
             self._missing.add(scope)
+        now = time.monotonic()
+        lasts = now - self._failed.setdefault(scope, now)
         # What is forbidden or not there stays so until somebody mends it. All else passes, and is waited for.
-        lasting = isinstance(error, Forbidden | NotFound) and time.monotonic() - since > LASTING_S
-        self._store.fail(scope, str(error), give_up=lasting)
-        if lasting:
+        stays = isinstance(error, Forbidden | NotFound)
+        self._store.fail(scope, str(error), give_up=stays and lasts >= LASTING_S)
+        wait = self._pauses[scope].next(error.retry_after or 0.0)
+        if stays and lasts >= LASTING_S:
             self._on_change(Change.FLEET)
-        return self._pauses[scope].next(error.retry_after or 0.0)
+        elif stays:
+            wait = min(wait, LASTING_S - lasts)
+        return wait

@@ -6,6 +6,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Protocol
 
 from modelfleet.api.meta import API_VERSION
@@ -37,7 +39,10 @@ class Writer(Protocol):
 
 
 class Posting:
-    """Writes Events. One that cannot be written is not missed: the condition says the same."""
+    """Writes Events, in a thread of its own: no status waits for them.
+
+    One that cannot be written is not missed: the condition says the same.
+    """
 
     def __init__(self, writer: Writer, who: str, telemetry: Telemetry, may: Callable[[], bool]) -> None:
         self._writer = writer
@@ -46,19 +51,37 @@ class Posting:
         self._may = may
         self._all = TokenBucket(RATE, TOGETHER)
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._waiting: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._ending = False
+        self._thread = Thread(target=self._run, name="events", daemon=True)
+
+    def start(self) -> None:
+        """Begins to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the one that is being written."""
+        self._ending = True
+        self._waiting.put(None)
+        self._thread.join(TIMEOUT_S + 1)
 
     def post(self, key: Key, uid: str, transition: Transition) -> None:
-        """Says on the object what changed."""
-        if not self._bucket(uid).try_take() or not self._all.try_take() or not self._may():
-            return
-        event = self._event(key, uid, transition)
-        path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
-        try:
-            self._write(path, event)
-            self._telemetry.writes.labels("Event", "ok").inc()
-        except KubeError as error:
-            self._telemetry.writes.labels("Event", type(error).__name__).inc()
-            log.debug("an event on %s was not written: %s", key, error)
+        """Says on the object what changed, soon."""
+        if self._waiting.qsize() < TOGETHER and self._bucket(uid).try_take() and self._all.try_take():
+            self._waiting.put(self._event(key, uid, transition))
+
+    def _run(self) -> None:
+        while (event := self._waiting.get()) is not None and not self._ending:
+            if not self._may():
+                continue
+            try:
+                self._write(f"/api/v1/namespaces/{event['metadata']['namespace']}/events", event)
+                self._telemetry.writes.labels("Event", "ok").inc()
+            except KubeError as error:
+                self._telemetry.writes.labels("Event", type(error).__name__).inc()
+                log.debug("the event %s was not written: %s", event["metadata"]["name"], error)
+            except Exception:
+                log.exception("the event %s was not written by a mistake of ours", event["metadata"]["name"])
 
     def _write(self, path: str, event: Mapping[str, Any]) -> None:
         try:

@@ -6,6 +6,7 @@ changes; the others do not wait for it.
 
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,10 @@ AT_ONCE = 4
 TRIES = 5
 """So often a conflict is tried again at once."""
 LONGEST_S = 300.0
+BURST, EACH_S, MOST_OBJECTS = 10, 1.0, 1_000
+"""An object is written so often at once, and then once in so many seconds, as far as so many were written lately: who
+fights with us over a status makes no storm of it.
+"""
 TIMEOUT_S = 4.0
 """Less than a Lease lasts beyond the time in which it may be written under: no write lands after it has ended."""
 
@@ -88,6 +93,7 @@ class StatusSync:
         self._queue = KeyQueue()
         self._wanted: Mapping[Key, Wanted] = {}
         self._refused: dict[Key, _Refused] = {}
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
         self._said: dict[tuple[str, type[KubeError]], float] = {}
         self._ending = Event()
         self._threads = [Thread(target=self._run, name=f"status-{n}", daemon=True) for n in range(AT_ONCE)]
@@ -139,16 +145,16 @@ class StatusSync:
     def _sync(self, key: Key) -> float | None:
         """Writes the status of an object where it differs. Seconds until there is to be another look."""
         wanted, sight = self._wanted.get(key), self._store.sight(key)
-        if wanted is None or sight is None or sight.uid != wanted.uid or not self._may():
+        if wanted is None or sight is None or sight.uid != wanted.uid or not self._may_write():
             return None
         status = settle(wanted.status, sight.status, _now())
         if same(status, sight.status):
             self._refused.pop(key, None)
             return None
         about = (wanted, sight.mark)
-        if (left := self._left(key, about)) > 0:
+        if (left := self._left(sight, about)) > 0:
             return left
-        if self._ending.wait(self._bucket.take()) or not self._may():
+        if self._ending.wait(self._bucket.take()) or not self._may_write():
             return None
         try:
             self._written(key, sight, status, self._write(key, sight, status))
@@ -156,20 +162,35 @@ class StatusSync:
             return self._wait(key, about, error)
         return None
 
-    def _left(self, key: Key, about: tuple[Any, ...]) -> float:
-        """Seconds that the same write has yet to wait."""
-        refused = self._refused.get(key)
-        return refused.until - time.monotonic() if refused and refused.about == about else 0.0
+    def _may_write(self) -> bool:
+        # At the end nothing is begun any more: the Lease is about to be released.
+        return self._may() and not self._ending.is_set()
+
+    def _left(self, sight: Sight, about: tuple[Any, ...]) -> float:
+        """Seconds that the write has yet to wait."""
+        refused = self._refused.get(sight.key)
+        if refused and refused.about == about and (left := refused.until - time.monotonic()) > 0:
+            return left
+        return 0.0 if self._pace(sight.uid).try_take() else EACH_S
+
+    def _pace(self, uid: str) -> TokenBucket:
+        bucket = self._buckets.pop(uid, None) or TokenBucket(1 / EACH_S, BURST)
+        self._buckets[uid] = bucket
+        while len(self._buckets) > MOST_OBJECTS:
+            self._buckets.popitem(last=False)
+        return bucket
 
     def _write(self, key: Key, sight: Sight, status: Mapping[str, Any]) -> dict[str, Any]:
         path = f"{BY_KIND[key.kind].path(key.namespace)}/{key.name}/status"
-        # The uid makes it a conflict where the object was made again under its name.
-        metadata = {"name": key.name, "uid": sight.uid, **({"namespace": key.namespace} if key.namespace else {})}
+        # The version makes it a conflict where we know too little: the object was made again under its name, or this
+        # process stood still and another has written since. The uid would not: for a status it is not looked at.
+        metadata = {"name": key.name, "resourceVersion": str(sight.version)}
+        metadata |= {"namespace": key.namespace} if key.namespace else {}
         body = {"apiVersion": API_VERSION, "kind": key.kind, "metadata": metadata, "status": status}
         query = {"fieldManager": MANAGER, "force": "true"}
         answer = self._writer.request("PATCH", path, query=query, body=body, content=APPLY, timeout=TIMEOUT_S)
         found = answer.get("status")
-        if same(status, found) or not self._may():
+        if same(status, found) or not self._may_write():
             return answer
         # An apply leaves what somebody else wrote into a field that is ours and that says nothing now.
         whole = {**answer, "status": with_others(status, found)}
@@ -181,7 +202,8 @@ class StatusSync:
         self._refused.pop(key, None)
         self._store.observe(answer)
         for transition in transitions(sight.status, status):
-            self._posting.post(key, sight.uid, transition)
+            if self._may_write():
+                self._posting.post(key, sight.uid, transition)
 
     def _wait(self, key: Key, about: tuple[Any, ...], error: KubeError) -> float | None:
         if isinstance(error, NotFound):  # it is gone, and the watch will say so
@@ -189,14 +211,16 @@ class StatusSync:
         self._telemetry.writes.labels(key.kind, type(error).__name__).inc()
         if isinstance(error, Forbidden):
             self._telemetry.denied.labels("patch", f"{BY_KIND[key.kind].plural}/status").inc()
-        last = self._refused.get(key)
-        if last is None:
-            self._complain(key, error)
+        before = last = self._refused.get(key)
         if last is None or last.about != about:
             last = self._refused[key] = _Refused(about, Backoff(0.5, LONGEST_S), 0.0)
         else:
             last.tries += 1
-        at_once = isinstance(error, Conflict) and last.tries < TRIES
+        is_late = isinstance(error, Conflict)
+        at_once = is_late and last.tries < TRIES
+        # That somebody was faster is worth a word only where it happens again and again.
+        if last.tries == TRIES if is_late else before is None:
+            self._complain(key, error)
         wait = 0.05 if at_once else last.pause.next(error.retry_after or 0.0)
         last.until = time.monotonic() + wait
         return wait

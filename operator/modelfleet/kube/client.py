@@ -16,7 +16,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from kubernetes.client import ApiClient, Configuration
-from urllib3 import BaseHTTPResponse, Timeout
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, SSLError
 
 from modelfleet.kube.errors import Gone, Unauthorized, Unreachable, Untrusted, Unusable, error_of, one_line
@@ -133,7 +134,7 @@ class Client:
 
     def server_version(self) -> tuple[int, int]:
         """The server's version."""
-        found = self.request("GET", "/version")
+        found = self.request("GET", "/version", timeout=5)
         numbers = [re.match(r"\d{1,4}", str(found.get(part))) for part in ("major", "minor")]
         if None in numbers:
             raise Unreachable("GET /version: could not read the answer: it names no version")
@@ -166,6 +167,35 @@ class Client:
             return self._session
 
 
+_sending = threading.local()
+"""By `until`, until when the request of this thread may be sent."""
+
+
+class _Punctual(HTTPConnection):
+    """Sends nothing once the time of a request is up.
+
+    The whole process may stand still between a look at the clock and the next instruction, longer than its Lease lasts.
+    This look is the last thing before the system is called.
+    """
+
+    def send(self, data: Any) -> None:
+        if time.monotonic() > _sending.until:
+            raise TimeoutError("the time was up before it was sent")
+        super().send(data)
+
+
+class _PunctualTls(_Punctual, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Punctual
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _PunctualTls
+
+
 class _Session:
     """One loading of the credentials, and the connections that were made with them."""
 
@@ -176,6 +206,7 @@ class _Session:
         self.server = str(configuration.host)
         self._configuration = configuration
         self._pool = ApiClient(configuration).rest_client.pool_manager
+        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         self._lock = threading.Lock()
 
     def headers(self) -> dict[str, str]:
@@ -214,6 +245,7 @@ class _Session:
         left = call.deadline - time.monotonic()
         if left <= 0:
             raise Unreachable(f"{call}: no answer in time")
+        _sending.until = call.deadline
         try:
             response = self._pool.request(
                 call.method,

@@ -7,6 +7,8 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
 
 import pytest
 from kubernetes.client import Configuration
@@ -122,6 +124,21 @@ def test_a_write_that_timed_out_does_not_arrive_later() -> None:
             # Without the reset the rest would still come, and end as a whole request.
             with pytest.raises(ConnectionResetError):
                 all(pieces)
+
+
+def test_a_process_that_stood_still_sends_nothing_late(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A holder of the Lease may be frozen between its last look at the clock and the write."""
+    client, send = stub.client(), HTTPConnection.endheaders
+    client.request("PUT", "/x", body={})
+
+    def stands_still(*arguments: Any, **more: Any) -> None:
+        send(*arguments, **more)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(HTTPConnection, "endheaders", stands_still)
+    with pytest.raises(Unreachable, match="the time was up before it was sent"):
+        client.request("PUT", "/y", body={}, timeout=0.2)
+    assert [asked.path for asked in stub.asked] == ["/x"]
 
 
 @pytest.mark.parametrize(
