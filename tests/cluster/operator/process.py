@@ -1,16 +1,17 @@
 """An operator that a test starts, stops, kills and freezes, and what it tells of itself meanwhile."""
 
+import random
 import re
+import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.testbed.api import wait_for
-from tests.testbed.bed import free_ports
 from tests.testbed.faults import FaultProxy
 from tests.testbed.process import Process
 
@@ -26,7 +27,7 @@ class Operator(Process):
     ) -> None:
         self.proxy = proxy
         self.client = name
-        (self._port,) = free_ports(1)
+        self._port = lasting_port()
         self.kubeconfig = proxy.kubeconfig(name, user)
         metrics = f"--metrics=127.0.0.1:{self._port}"
         # `env` makes the program's environment: a process of the testbed inherits that of the tests.
@@ -98,6 +99,14 @@ def running(proxy: FaultProxy, name: str = "operator", *options: str, **more: st
         yield operator
     finally:
         operator.stop()
+
+
+def lasting_port() -> int:
+    """A port that stays free while an operator is down: connections get theirs from a range above."""
+    while True:
+        port = random.randrange(16_384, 32_768)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def settled(check: object, seconds: float = 1.0) -> None:

@@ -1,0 +1,170 @@
+"""What docs/operator.md promises: the rights that it lists are enough, and options and metrics are as listed."""
+
+import contextlib
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from modelfleet.cli.operator import command
+from tests.cluster.operator.objects import make, manifest, routed, status, url, wait_for_condition
+from tests.cluster.operator.pods import placed_model
+from tests.cluster.operator.process import Operator
+from tests.cluster.operator.test_secrets import keep, with_key
+from tests.testbed.api import wait_for
+from tests.testbed.bed import Bed, expect
+from tests.testbed.faults import FaultProxy
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "operator.md").read_text()
+RBAC = "rbac.authorization.k8s.io"
+ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
+Rule = dict[str, list[str]]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the last table before the next heading."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    table = re.split(r"\n\|(?:---\|)+\n", section)[-1]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
+    ]
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def rights(*, shared: bool) -> list[Rule]:
+    """What the page grants on the whole cluster, or else in each namespace."""
+    return [
+        {"apiGroups": [*quoted(group), ""][:1], "resources": quoted(resources), "verbs": quoted(verbs)}
+        for resources, group, verbs, where in rows("What it may do")
+        if where.startswith("the whole cluster") is shared
+    ]
+
+
+@contextlib.contextmanager
+def account(bed: Bed, namespaces: tuple[str, ...]) -> Iterator[str]:
+    """The token of an account that has these rights and no others; in all namespaces where none is named."""
+    name = f"operator-{uuid.uuid4().hex[:8]}"
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": "default"}
+    expect(bed.api.create(ACCOUNTS, {"metadata": {"name": name}}), HTTPStatus.CREATED)
+    made: list[str] = []
+
+    def grant(kind: str, where: str, rules: list[Rule]) -> None:
+        root = f"/apis/{RBAC}/v1/{where}"
+        role = {"metadata": {"name": name}, "rules": rules}
+        reference = {"apiGroup": RBAC, "kind": kind, "name": name}
+        binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
+        for plural, thing in (("s", role), ("bindings", binding)):
+            path = f"{root}{kind.lower()}{plural}"
+            expect(bed.api.create(path, thing), HTTPStatus.CREATED)
+            made.append(f"{path}/{name}")
+
+    everywhere = [] if namespaces else rights(shared=False)
+    wide = [rule for rule in rights(shared=True) if not namespaces or "hardwareclasses/status" not in rule["resources"]]
+    grant("ClusterRole", "", [*wide, *everywhere])
+    for namespace in namespaces:
+        grant(
+            "Role", f"namespaces/{namespace}/", [one for one in rights(shared=False) if one["resources"] != ["leases"]]
+        )
+    if namespaces:
+        grant("Role", "namespaces/default/", [one for one in rights(shared=False) if one["resources"] == ["leases"]])
+    try:
+        yield str(
+            expect(bed.api.create(f"{ACCOUNTS}/{name}/token", {"spec": {}}), HTTPStatus.CREATED)["status"]["token"]
+        )
+    finally:
+        for path in (*made, f"{ACCOUNTS}/{name}"):
+            bed.api.delete(path)
+
+
+@pytest.mark.parametrize("single", [False, True], ids=["all namespaces", "single namespaces"])
+def test_the_rights_that_the_page_lists_are_all_that_it_needs(
+    bed: Bed, namespace: str, proxy: FaultProxy, single: bool
+) -> None:
+    options = [f"--namespace={namespace}"] if single else []
+    with account(bed, (namespace,) if single else ()) as token:
+        operator = Operator(proxy, "operator", *options)
+        settings = json.loads(operator.kubeconfig.read_text())
+        settings["users"][0]["user"] = {"token": token}
+        operator.kubeconfig.write_text(json.dumps(settings))
+        operator.start()
+        try:
+            operator.wait_until_ready()
+            operator.wait_until_leading()
+            _use_everything(bed, namespace, shared=not single)
+            assert operator.metric("rbac_denied_total") == 0
+            assert operator.metric("writes_total", outcome="Forbidden") == 0
+            assert operator.ask("/healthz")[0] == HTTPStatus.OK
+        finally:
+            operator.stop()
+            bed.api.delete(f"/apis/modelfleet.dev/v1alpha1/hardwareclasses/cpu-{namespace}")
+    assert "Forbidden" not in operator.log_text()
+    assert used(proxy) == granted(all_=not single)
+    assert {write.status for write in proxy.writes} <= {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.CONFLICT}
+
+
+def granted(*, all_: bool) -> set[tuple[str, str]]:
+    """Each verb that the page grants, with what it is for."""
+    rules = [*rights(shared=True), *rights(shared=False)]
+    pairs = {(verb, resource) for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
+    return pairs if all_ else {pair for pair in pairs if pair[1] != "hardwareclasses/status"}
+
+
+def used(proxy: FaultProxy) -> set[tuple[str, str]]:
+    """Each verb that an operator has used, with what for. What is no resource is discovery."""
+    written = {(write.verb, f"{write.resource}/{write.subresource}".rstrip("/")) for write in proxy.writes}
+    return written | {(verb, resource) for _, verb, resource in proxy.reads if resource}
+
+
+def _use_everything(bed: Bed, namespace: str, *, shared: bool) -> None:
+    """Has every right used; those on what all share only where it may write on it."""
+    keep(bed.api, namespace, "keys", token="sesame")
+    hardware = placed_model(bed.api, namespace)
+    variable = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "tuning", "key": "a"}}}
+    tuned = {"model": {"name": "m"}, "engine": {"name": "sim", "env": [variable]}}
+    make(bed.api, with_key("keyed", namespace, "keys"), manifest("ModelDeployment", "tuned", namespace, tuned))
+    for model in ("nobody", "keyed", "nobody", "keyed", "nobody"):
+        make(bed.api, routed("chat", namespace, model, f"{namespace}/chat"))
+        wanted = "False" if model == "nobody" else "True"
+        wait_for_condition(bed.api, "RoutingPolicy", namespace, "chat", "ResolvedRefs", wanted)
+    for name, wanted in (("keyed", "True"), ("m", "True"), ("tuned", "False")):
+        wait_for_condition(bed.api, "ModelDeployment", namespace, name, "Ready", wanted)
+    strays = [("RoutingPolicy", namespace, "chat", "revision"), ("ModelDeployment", namespace, "m", "costPerHour")]
+    if shared:
+        wait_for_condition(bed.api, "HardwareClass", "", hardware, "Ready", "True")
+        strays.append(("HardwareClass", "", hardware, "costPerHour"))
+    for kind, where, name, field in strays:
+        path = f"{url(kind, where, name)}/status"
+        expect(bed.api.merge(path, {"status": {field: "1"}}), HTTPStatus.OK)
+        wait_for("a stray field to be gone", lambda of=(kind, where, name), f=field: f not in status(bed.api, *of))
+    wait_for("an event to be counted again", lambda: _is_counted(bed, namespace))
+
+
+def _is_counted(bed: Bed, namespace: str) -> bool:
+    items = expect(bed.api.get(f"/api/v1/namespaces/{namespace}/events"), HTTPStatus.OK)["items"]
+    return any(item["count"] > 1 for item in items if item["source"].get("component") == "modelfleet")
+
+
+def test_every_metric_is_on_the_page_with_its_labels(operator: Operator) -> None:
+    listed = {quoted(name)[0]: set(quoted(labels)) for name, labels, _ in rows("Health and metrics")}
+    series = re.findall(
+        r"^(modelfleet_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+$", operator.ask("/metrics")[1], re.MULTILINE
+    )
+    shown = {name: set(re.findall(r'(\w+)="', labels)) - {"le"} for name, labels in series if "_created" not in name}
+    assert shown.keys() <= listed.keys()
+    assert {name: labels for name, labels in listed.items() if name in shown} == shown
+    families = set(re.findall(r"^# TYPE (modelfleet_\w+) ", operator.ask("/metrics")[1], re.MULTILINE))
+    assert {name for name in families if not name.endswith("_created")} == listed.keys()
+
+
+def test_every_option_is_on_the_page() -> None:
+    text = PAGE.partition("\n## ")[0]
+    listed = {option for cell in re.findall(r"^\| (`-.*?) \|", text, re.MULTILINE) for option in quoted(cell)}
+    assert listed | {"-h", "--help"} >= {option for parameter in command.params for option in parameter.opts}
+    assert listed <= {option for parameter in command.params for option in parameter.opts}
