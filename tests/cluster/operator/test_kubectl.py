@@ -3,18 +3,17 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.cluster.operator.objects import gone, hardware, hosted, make, routed, url, wait_for_condition
-from tests.cluster.operator.pods import own_model, placed_model
+from tests.cluster.operator.pods import deploy, own_model, placed_model
 from tests.cluster.operator.process import Operator
 from tests.cluster.test_resources import kubectl, needs_kubectl
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
 
-pytestmark = [needs_kubectl, pytest.mark.usefixtures("operator")]
+pytestmark = [needs_kubectl, pytest.mark.usefixtures("shared")]
 Row = dict[str, str]
 NEAR = 'spec.tiers[0].models[0].name: no ModelDeployment "frontierr" is declared (did you mean "frontier"?)'
 MISSING = f"{NEAR}: correct the name, or add it"
@@ -27,9 +26,9 @@ COLUMNS = {
 
 
 @pytest.fixture
-def fleet(bed: Bed, namespace: str, operator: Operator) -> Iterator[None]:
+def fleet(bed: Bed, namespace: str, shared: Operator) -> Iterator[None]:
     """One of each kind that is well, and one that is not."""
-    assert operator.leads()
+    assert shared.leads()
     nowhere = f"none-{namespace}"
     make(bed.api, hosted("frontier", namespace), routed("good", namespace, "frontier", f"{namespace}/good"))
     make(bed.api, hardware(nowhere, {"pool": "nowhere"}), routed("bad", namespace, "frontierr", f"{namespace}/bad"))
@@ -162,27 +161,24 @@ def waiting(bed: Bed, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_who_waits_for_readiness_is_told_when_it_comes(bed: Bed, namespace: str) -> None:
-    secret: dict[str, Any] = {"secretRef": {"name": "keys", "key": "token"}}
-    external = {"url": "https://api.example.com/v1", "credentials": secret}
-    make(bed.api, hosted("frontier", namespace, external=external))
-    wait_for_condition(bed.api, "ModelDeployment", namespace, "frontier", "Ready", "SecretNotFound")
-    with waiting(bed, "mdep/frontier", "-n", namespace, "--for=condition=Ready", "--timeout=20s") as wait:
-        made = {"metadata": {"name": "keys"}, "stringData": {"token": "sesame"}}
-        bed.api.create(f"/api/v1/namespaces/{namespace}/secrets", made)
-        assert wait.communicate(timeout=30) == ("modeldeployment.modelfleet.dev/frontier condition met\n", "")
+    name = f"cpu-{namespace}"
+    make(bed.api, hardware(name), own_model("m", namespace, name))
+    wait_for_condition(bed.api, "ModelDeployment", namespace, "m", "Ready", "False")
+    with waiting(bed, "mdep/m", "-n", namespace, "--for=condition=Ready", "--timeout=20s") as wait:
+        deploy(bed.api, namespace, name)
+        assert wait.communicate(timeout=30) == ("modeldeployment.modelfleet.dev/m condition met\n", "")
         assert wait.returncode == 0
+    gone(bed.api, "HardwareClass", "", name)
 
 
-def test_who_waits_after_an_edit_is_not_told_of_the_time_before_it(
-    bed: Bed, namespace: str, operator: Operator
-) -> None:
+def test_who_waits_after_an_edit_is_not_told_of_the_time_before_it(bed: Bed, namespace: str, shared: Operator) -> None:
     make(bed.api, hosted("frontier", namespace))
     kubectl(bed, "wait", "mdep/frontier", "-n", namespace, "--for=condition=Ready", "--timeout=20s")
-    operator.freeze()
+    shared.freeze()
     make(bed.api, hosted("frontier", namespace, work="embedding"))
     with waiting(bed, "mdep/frontier", "-n", namespace, "--for=condition=Ready", "--timeout=1s") as wait:
         assert "timed out waiting for the condition" in wait.communicate(timeout=30)[1]
-    operator.thaw()
+    shared.thaw()
     kubectl(bed, "wait", "mdep/frontier", "-n", namespace, "--for=condition=Ready", "--timeout=20s")
     gone(bed.api, "ModelDeployment", namespace, "frontier")
 

@@ -1,8 +1,9 @@
-"""What docs/operator.md promises: the rights that it lists are enough, and options and metrics are as listed."""
+"""What docs/operator.md promises: its rights are enough, a restart says nothing, options and metrics are as listed."""
 
 import contextlib
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -11,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from modelfleet.cli.operator import command
-from tests.cluster.operator.objects import make, manifest, routed, status, url, wait_for_condition
+from tests.cluster.operator.objects import gone, hosted, make, manifest, routed, status, url, wait_for_condition
 from tests.cluster.operator.pods import placed_model
-from tests.cluster.operator.process import Operator
+from tests.cluster.operator.process import Operator, running
+from tests.cluster.operator.test_events import wait_for_event
 from tests.cluster.operator.test_secrets import keep, with_key
+from tests.sizes import scale
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import FaultProxy
@@ -149,6 +152,30 @@ def _use_everything(bed: Bed, namespace: str, *, shared: bool) -> None:
 def _is_counted(bed: Bed, namespace: str) -> bool:
     items = expect(bed.api.get(f"/api/v1/namespaces/{namespace}/events"), HTTPStatus.OK)["items"]
     return any(item["count"] > 1 for item in items if item["source"].get("component") == "modelfleet")
+
+
+def test_a_restart_tells_nothing_and_writes_nothing_but_its_lease(bed: Bed, namespace: str, proxy: FaultProxy) -> None:
+    keep(bed.api, namespace, "keys", token="sesame")
+    make(bed.api, with_key("keyed", namespace, "keys"), with_key("lost", namespace, "nowhere"))
+    make(bed.api, hosted("frontier", namespace), routed("chat", namespace, "frontier", f"{namespace}/chat"))
+    make(bed.api, routed("bad", namespace, "nobody", f"{namespace}/bad"))
+    name = placed_model(bed.api, namespace)
+    try:
+        with running(proxy, "first"):
+            wait_for_condition(bed.api, "ModelDeployment", namespace, "m", "Progressing", "UpToDate")
+            for kind, model, wanted in (("ModelDeployment", "keyed", "True"), ("RoutingPolicy", "bad", "False")):
+                wait_for_condition(bed.api, kind, namespace, model, "ResolvedRefs", wanted)
+            wait_for_event(bed.api, namespace, "m", "Ready=True")
+        for restart in range(scale(2, 20)):
+            with running(proxy, f"again-{restart}") as operator:
+                wait_for("it to have looked", lambda op=operator: op.metric("compile_seconds_count") >= 1)
+                time.sleep(1)
+                assert operator.metric("findings", reason="SecretNotFound") >= 1
+        later = [write for write in proxy.writes if write.client.startswith("again")]
+        # Objects of namespaces that are going away are others' tests'.
+        assert [write for write in later if write.resource != "leases" and write.namespace in (namespace, "")] == []
+    finally:
+        gone(bed.api, "HardwareClass", "", name)
 
 
 def test_every_metric_is_on_the_page_with_its_labels(operator: Operator) -> None:

@@ -21,8 +21,7 @@ from tests.cluster.operator.objects import (
 )
 from tests.cluster.operator.pods import placed_model
 from tests.cluster.operator.process import Operator, running
-from tests.cluster.operator.test_secrets import keep, with_key
-from tests.testbed.api import wait_for
+from tests.cluster.operator.test_secrets import keep, refs, with_key, with_variables
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import Delay, FaultProxy, Rule
 from tests.testbed.faults.rules import Handle
@@ -132,7 +131,6 @@ def test_a_namespace_that_comes_later_is_served_when_it_comes(bed: Bed, proxy: F
             wait_for_condition(bed.api, "ModelDeployment", name, "frontier", "Ready", "True")
         finally:
             bed.api.delete(f"/api/v1/namespaces/{name}")
-        wait_for("what was in it to be forgotten", lambda: operator.metric("objects", kind="ModelDeployment") == 0)
 
 
 def test_a_gap_in_the_watch_of_one_namespace_hides_no_deletion_and_takes_nothing_from_the_other(
@@ -149,3 +147,21 @@ def test_a_gap_in_the_watch_of_one_namespace_hides_no_deletion_and_takes_nothing
     assert condition(bed.api, "RoutingPolicy", second, "chat", "ResolvedRefs")["status"] == "True"
     assert serving.metric("objects", kind="ModelDeployment") == 1
     assert bed.api.get(url("ModelDeployment", second, "frontier")).status == HTTPStatus.OK
+
+
+def test_a_namespace_that_is_not_named_keeps_its_secrets_and_is_told_so(
+    bed: Bed, namespace: str, proxy: FaultProxy
+) -> None:
+    keep(bed.api, namespace, "keys", token="sesame")
+    asked = proxy.add(Rule(Delay(0), verb="read", resource="secrets"))
+    with running(proxy, "operator", "--secrets-namespace=elsewhere") as operator:
+        make(bed.api, with_key("a", namespace, "keys"), with_variables("b", namespace, "keys", "tuning"))
+        assert refs(bed, namespace, "a", "SecretNotReadable") == (
+            'spec.external.credentials.secretRef.name: Secret "keys" may not be read (the operator reads no Secrets in'
+            f' namespace "{namespace}"): have the operator given the right to get it, or its namespace added to'
+            " --secrets-namespace"
+        )
+        # What is wrong beside it is told as well: a ConfigMap is no Secret, and may be read anywhere.
+        assert 'no ConfigMap "tuning" is declared' in refs(bed, namespace, "b", "SecretNotReadable")
+        assert operator.metric("findings", reason="SecretNotReadable") >= 2
+    assert asked.matched == 0

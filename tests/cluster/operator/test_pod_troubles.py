@@ -12,7 +12,7 @@ from tests.cluster.operator.process import Operator
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 
-pytestmark = pytest.mark.usefixtures("operator", "class_of_its_own")
+pytestmark = pytest.mark.usefixtures("shared", "class_of_its_own")
 KIND = "ModelDeployment"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 LAST = {"exitCode": 1, "reason": "Error", "message": "cannot load the weights"}
@@ -231,7 +231,7 @@ def test_one_replica_in_trouble_among_two_is_told_and_the_model_serves(bed: Bed,
 
 
 def test_a_model_whose_deployment_is_deleted_says_so_and_comes_back_with_it(
-    bed: Bed, namespace: str, operator: Operator, heals: Heals
+    bed: Bed, namespace: str, shared: Operator, heals: Heals
 ) -> None:
     hardware = placed_model(bed.api, namespace)
     heals()
@@ -243,5 +243,6 @@ def test_a_model_whose_deployment_is_deleted_says_so_and_comes_back_with_it(
     assert "placedOn" not in status(bed.api, KIND, namespace, "m")
     deploy(bed.api, namespace, hardware)
     heals()
+    before = shared.metric("objects", kind="Pod")
     gone(bed.api, KIND, namespace, "m")
-    wait_for("the model to be forgotten", lambda: operator.metric("objects", kind="Pod") == 0)
+    wait_for("the pods to go with their model", lambda: shared.metric("objects", kind="Pod") < before)

@@ -25,6 +25,7 @@ GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Ex
 @pytest.fixture
 def fleet(bed: Bed, namespace: str) -> Iterator[str]:
     """Objects of all kinds, some of them with something wrong; the name of their namespace."""
+    wait_for("what other tests made to be gone", lambda: not _is_ending(bed), patience=90)
     count = OBJECTS // 5
     name = f"cpu-{namespace}"
     make(bed.api, hardware(name))
@@ -41,6 +42,12 @@ def fleet(bed: Bed, namespace: str) -> Iterator[str]:
     expect(bed.api.delete(url("RoutingPolicy", namespace)), HTTPStatus.OK)
     expect(bed.api.delete(url("ModelDeployment", namespace)), HTTPStatus.OK)
     gone(bed.api, "HardwareClass", "", name)
+
+
+def _is_ending(bed: Bed) -> bool:
+    """Whether a namespace is going away: what is in it goes piece by piece, and each piece is a change."""
+    items = expect(bed.api.get("/api/v1/namespaces"), HTTPStatus.OK)["items"]
+    return any(item["status"]["phase"] == "Terminating" for item in items)
 
 
 @pytest.fixture
