@@ -38,6 +38,7 @@ def fleet(bed: Bed, namespace: str) -> Iterator[str]:
             routed(f"good-{number}", namespace, f"hosted-{number}"),
             routed(f"bad-{number}", namespace, f"hostd-{number}"),
         )
+    wait_for("all that other tests made to be gone", lambda: whose(bed) == {namespace}, patience=60)
     yield namespace
     expect(bed.api.delete(url("RoutingPolicy", namespace)), HTTPStatus.OK)
     expect(bed.api.delete(url("ModelDeployment", namespace)), HTTPStatus.OK)
@@ -48,6 +49,12 @@ def _is_ending(bed: Bed) -> bool:
     """Whether a namespace is going away: what is in it goes piece by piece, and each piece is a change."""
     items = expect(bed.api.get("/api/v1/namespaces"), HTTPStatus.OK)["items"]
     return any(item["status"]["phase"] == "Terminating" for item in items)
+
+
+def whose(bed: Bed) -> set[str]:
+    """The namespaces in which there are models or policies."""
+    lists = [expect(bed.api.get(url(kind)), HTTPStatus.OK)["items"] for kind in ("ModelDeployment", "RoutingPolicy")]
+    return {item["metadata"]["namespace"] for items in lists for item in items}
 
 
 @pytest.fixture
