@@ -247,9 +247,9 @@ def test_a_server_that_was_away_is_caught_up_with_and_was_no_reason_to_end(
     shared.proxy.down("lasting")
     without_model(bed.api, namespace)
     make(bed.api, *(hosted(name, namespace) for name in NAMES))
-    time.sleep(scale(3, 600))
+    time.sleep(scale(3, 300))
     assert shared.ask("/healthz") == (200, "ok\n")
-    assert shared.metric("watch_age_seconds", kind="ModelDeployment") >= scale(2, 550)
+    assert shared.metric("watch_age_seconds", kind="ModelDeployment") >= scale(2, 270)
     assert len(shared.proxy.writes) == writes
     shared.proxy.up("lasting")
     took = sees_what_is_gone(bed.api, namespace)
