@@ -4,7 +4,7 @@ It lives while its threads get to work and its watches are not silent for no rea
 answer is no reason to end: another process would find it no better.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from modelfleet.controllers.frame import Frame
 from modelfleet.controllers.loop import CompileLoop
@@ -43,6 +43,3 @@ class Health:
         for scope, age in self._watches.ages().items():
             if age > MOST_SILENCE_S and scope not in known and scope not in self._store.unread():
                 yield f"{scope}: the watch has been silent for {age:.0f} s"
-
-
-Answer = Callable[[], list[str]]
