@@ -94,7 +94,7 @@ def _listed(catalogue: XdsResource, number: str) -> list[str]:
     return [name for name in names if not name.endswith(f"-{number}")]
 
 
-@settings(max_examples=scale(60, 1_000))
+@settings(max_examples=scale(25, 1_000))
 @given(fleets(), st.sampled_from(sorted(MISTAKES)), st.data())
 def test_a_bad_policy_changes_nothing_of_the_others(documents: list[Document], wrong: str, data: st.DataObject) -> None:
     names = [it["metadata"]["name"] for it in documents if it["kind"] == "RoutingPolicy"]
@@ -115,7 +115,7 @@ def _without_lone_models(told: dict[tuple[str, str], Any], plan: FleetPlan) -> d
     return {key: value for key, value in told.items() if key in still or not key[0].endswith(common)}
 
 
-@settings(max_examples=scale(60, 1_000))
+@settings(max_examples=scale(25, 1_000))
 @given(fleets(), st.sampled_from(["a model that is not there", "a clause that is not enforced"]), st.data())
 def test_a_policy_that_goes_bad_keeps_serving_and_no_byte_changes(
     documents: list[Document], wrong: str, data: st.DataObject
@@ -126,7 +126,7 @@ def test_a_policy_that_goes_bad_keeps_serving_and_no_byte_changes(
     assert resources(broken) == resources(good)
 
 
-@settings(max_examples=scale(60, 1_000))
+@settings(max_examples=scale(25, 1_000))
 @given(fleets(), st.integers(0, 3), FLAGS)
 def test_a_newcomer_that_claims_what_others_serve_takes_nothing_from_them(
     documents: list[Document], victim: int, was_there: bool
@@ -152,7 +152,7 @@ def thief_s_scopes(plan: FleetPlan) -> set[str]:
     return {it.name for it in plan.gateways["default"] if it.type_url == SCOPE and bad in it.owners and "|" in it.name}
 
 
-@settings(max_examples=scale(60, 1_000))
+@settings(max_examples=scale(25, 1_000))
 @given(fleets(), st.sampled_from(NAMES), st.sampled_from(["gone", "key", "wrong"]), FLAGS)
 def test_a_bad_model_changes_nothing_of_policies_that_do_not_name_it(
     documents: list[Document], name: str, wrong: str, was_there: bool

@@ -8,7 +8,7 @@ from tests.support.hostile.fleets import made
 from tests.support.hostile.seeds import seed
 from tests.support.hostile.texts import text_faults
 
-SIZE = scale(25, 1_000)
+SIZE = scale(15, 1_000)
 
 
 def test_lint_and_render_tell_what_is_wrong_with_any_text(tmp_path: Path, evidence: Callable[..., None]) -> None:

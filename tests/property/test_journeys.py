@@ -91,7 +91,7 @@ def way(place: int) -> str:
     return f"default/m{place}/way"
 
 
-@settings(max_examples=scale(100, 3_000))
+@settings(max_examples=scale(50, 3_000))
 @given(cases(), TURNS, FLAGS)
 def test_whatever_becomes_of_its_tries_a_request_gets_to_its_end_in_good_order(
     case: Case, turns: list[tuple[str, set[int]]], has_key: bool
