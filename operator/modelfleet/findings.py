@@ -89,9 +89,19 @@ class Reason(StrEnum):
     # The nodes of a class.
     NODES_FOUND = "NodesFound"
     NO_MATCHING_NODES = "NoMatchingNodes"
+    NO_NODES_IN_REGION = "NoNodesInRegion"
+    TAINTED = "Tainted"
     NODES_NOT_READY = "NodesNotReady"
+    DEVICE_PLUGIN_MISSING = "DevicePluginMissing"
     NO_OVERLAP = "NoOverlap"
     PROVISIONABLE = "Provisionable"
+
+    # A class of hardware, as a model sees it.
+    CHOSEN = "Chosen"
+    NOT_NEEDED = "NotNeeded"
+    FULL = "Full"
+    ROOM_AGAIN = "RoomAgain"
+    LEAVING = "Leaving"
 
     # The replicas of a model.
     PLACED = "Placed"
@@ -110,6 +120,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     ADMISSION_DENIED = "AdmissionDenied"
     CREATE_FAILED = "CreateFailed"
+    NAME_TAKEN = "NameTaken"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONFIG_ERROR = "ConfigError"
     OUT_OF_MEMORY = "OutOfMemory"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelfleet.fleet.labels import REGION
+from modelfleet.fleet.labels import REGION, ZONE
 from modelfleet.fleet.raw import condition, identity, mapping, mappings, text, texts
 
 
@@ -34,6 +34,11 @@ class Node:
     def region(self) -> str:
         """The region that it is in, empty where nobody says."""
         return self.labels.get(REGION, "")
+
+    @property
+    def zone(self) -> str:
+        """The zone that it is in, likewise."""
+        return self.labels.get(ZONE, "")
 
 
 def parse_node(raw: Any) -> Node | None:

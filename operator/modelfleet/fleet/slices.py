@@ -26,12 +26,6 @@ class Slice(Child):
     endpoints: tuple[Endpoint, ...] = ()
 
 
-def parse_service(raw: Any) -> Child | None:
-    """A Service of ours; None where it cannot be told which one it is."""
-    found = identity(raw, "Service")
-    return Child(found[0], text(found[1].get("uid")), _label(found[1], MODEL)) if found else None
-
-
 def parse_slice(raw: Any) -> Slice | None:
     """The slice with its ready endpoints. What is not as it should be is left out."""
     found = identity(raw, "EndpointSlice")

@@ -12,6 +12,8 @@ from modelfleet.findings import Key
 from modelfleet.fleet.nodes import Node
 from modelfleet.fleet.parse import Invalid, Parsed, Valid
 from modelfleet.fleet.pods import Pod
+from modelfleet.fleet.standings import Standing
+from modelfleet.fleet.troubles import Trouble
 from modelfleet.fleet.workloads import Workload
 from modelfleet.fleet.world import World
 
@@ -45,6 +47,12 @@ class FleetSnapshot:
     """Those that may not be read."""
     unread: Mapping[Key, str] = field(default_factory=dict)
     """Those that could not be read for now, and why."""
+    now: float = 0.0
+    """The time that it is, in seconds since 1970."""
+    standing: Mapping[Key, Mapping[str, Standing]] = field(default_factory=dict)
+    """How each class stands with each model, by the model's key and the class's name, as the model's status has it."""
+    refused: Mapping[Key, tuple[Trouble, ...]] = field(default_factory=dict)
+    """What of a model's children cannot be made, and why."""
 
 
 def snapshot_of(

@@ -83,11 +83,14 @@ def _trouble(status: Mapping[str, Any]) -> Trouble | None:
     return _refused(said)
 
 
+def refusal(said: str) -> Reason:
+    """What kind of refusal these words of the API server are."""
+    if QUOTA in said:
+        return Reason.QUOTA_EXCEEDED
+    return Reason.ADMISSION_DENIED if any(word in said for word in DENIED) else Reason.CREATE_FAILED
+
+
 def _refused(said: str) -> Trouble:
     said = NAMED.sub("", said) or "no reason is given"
-    reason = Reason.CREATE_FAILED
-    if QUOTA in said:
-        reason = Reason.QUOTA_EXCEEDED
-    elif any(word in said for word in DENIED):
-        reason = Reason.ADMISSION_DENIED
+    reason = refusal(said)
     return Trouble(Condition.PLACED, reason, f"no pod can be made: {said}; {FIXES[reason]}")

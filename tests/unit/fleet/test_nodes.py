@@ -19,11 +19,19 @@ def test_a_node_is_read() -> None:
     ]
     found = parse_node(raw)
     assert found
-    assert (found.name, found.uid, found.region) == ("a", "uid-a", "eu")
+    assert (found.name, found.uid, found.region, found.zone) == ("a", "uid-a", "eu", "")
     assert (found.ready, found.schedulable) == (True, True)
     assert found.labels["pool"] == "x"
     assert found.allocatable == {"cpu": "8", "nvidia.com/gpu": "1"}
     assert found.taints == (Taint("gpu", "l4", "NoSchedule"), Taint("spot", "", "NoExecute"))
+
+
+def test_a_node_says_in_which_zone_it_is() -> None:
+    raw = node()
+    raw["metadata"]["labels"]["topology.kubernetes.io/zone"] = "eu-1"
+    found = parse_node(raw)
+    assert found
+    assert found.zone == "eu-1"
 
 
 def test_a_node_that_nobody_hears_of_is_not_ready() -> None:

@@ -41,6 +41,30 @@ def test_a_pod_is_read() -> None:
     assert found.created == "2026-01-01T00:00:00Z"
 
 
+def test_a_pod_says_how_many_units_it_takes_and_what_it_asks_for() -> None:
+    raw = pod()
+    raw["metadata"]["labels"] = {"modelfleet.dev/units": "4"}
+    raw["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "500m", "nvidia.com/gpu": "4"}}
+    found = parsed(raw)
+    assert (found.units, found.requests) == (4, (("cpu", 500), ("nvidia.com/gpu", 4000)))
+    assert found.born == 1_767_225_600.0
+
+
+@pytest.mark.parametrize("units", ["", "-1", "1.5", "many", "٤", "9" * 20, 3, None])
+def test_units_that_are_no_number_count_as_none(units: Any) -> None:
+    raw = pod()
+    raw["metadata"]["labels"] = {"modelfleet.dev/units": units}
+    assert parsed(raw).units == 0
+
+
+def test_a_pod_waits_from_the_time_at_which_the_scheduler_had_no_node_for_it() -> None:
+    said = {**condition("PodScheduled", "False", "Unschedulable"), "lastTransitionTime": "1970-01-01T00:01:00Z"}
+    assert parsed(pod(node="", conditions=[said])).waiting == 60.0
+    for other in ({**said, "reason": "SchedulingGated"}, {**said, "status": "True"}, {**said, "status": "Unknown"}):
+        assert parsed(pod(node="", conditions=[other])).waiting == 0.0
+    assert parsed(unscheduled()).waiting == 0.0
+
+
 def test_a_pod_that_has_just_been_made_only_needs_time() -> None:
     assert parsed(pod(node="")).trouble is None
     assert parsed(pod(containerStatuses=[waiting("ContainerCreating")])).trouble is None
