@@ -48,6 +48,15 @@ EXIT_UNUSABLE = 2
     metavar="SECONDS",
     help="List everything anew about this often, to find what the watches missed.",
 )
+@click.option(
+    "--prometheus",
+    default="",
+    metavar="URL",
+    help="The Prometheus that KEDA is to ask, for models with autoscaler keda.  [default: none]",
+)
+@click.option(
+    "--image", metavar="IMAGE", help="modelfleet's own image, which runs engine sim.  [default: the public one]"
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
@@ -59,6 +68,8 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     rate: float,
     burst: int,
     resync: float,
+    prometheus: str,
+    image: str | None,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -74,14 +85,16 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     from modelfleet.app.operator import OperatorOptions, run_operator
     from modelfleet.cli.lint import check_label
     from modelfleet.kube.errors import Unusable
+    from modelfleet.workloads.options import OURS, Options
 
     for name in namespaces:  # in what there cannot be nothing would ever be found, and nobody would know why
         check_label(name, "'-n' / '--namespace'")
     for name in secrets:
         check_label(name, "'--secrets-namespace'")
+    children = Options(prometheus, image or OURS)
     set_up(log_format, log_level)
     try:
-        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst, resync))
+        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst, resync, children))
     except Unusable as error:
         click.echo(f"modelfleet operator: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)

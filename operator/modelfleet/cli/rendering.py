@@ -1,7 +1,7 @@
 """What `render` prints, made: the plan of some files, what keeps objects out of it, and the text of its resources."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,7 +43,7 @@ def is_named(gateway: str, plan: FleetPlan) -> bool:
     return any(gateway in policy.spec.serves.gateways for policy in plan.in_force.policies.values())
 
 
-def refusals(review: Review, plan: FleetPlan) -> Iterator[str]:
+def refusals(review: Review, findings: Iterable[Finding], defects: Iterable[object] = ()) -> Iterator[str]:
     """What keeps objects out, as lint would say it; where lint has no place for it, under the object's name."""
     located = [
         # What cannot be enforced is a warning to lint, and a refusal to whoever serves.
@@ -53,10 +53,10 @@ def refusals(review: Review, plan: FleetPlan) -> Iterator[str]:
     ]
     yield from as_text(replace(review, findings=located)).splitlines()
     told = {(finding.subject, finding.reason, finding.path) for finding in located}
-    for finding in plan.findings:
+    for finding in findings:
         if _refuses(finding) and (finding.subject, finding.reason, dotted(finding.path)) not in told:
             yield printable(f"{finding.subject}: error: {dotted(finding.path)}: {finding.message}")
-    for defect in plan.defects:
+    for defect in defects:
         yield f"a fault of modelfleet, please report it: {defect}"
 
 
@@ -91,7 +91,10 @@ def _secrets(snapshot: FleetSnapshot) -> dict[Key, dict[str, Hidden]]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Text of several lines as it is."""
+    """Text of several lines as it is, and nothing by reference to what was written before."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the base hands it over
+        return True
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:

@@ -177,13 +177,6 @@ def test_the_bytes_are_the_same_in_every_process_and_whatever_the_order_of_files
     assert len(told) == 1
 
 
-def test_children_are_rendered_by_no_one_yet() -> None:
-    result = CliRunner().invoke(main, ["render", "kubernetes", "manifests"])
-    assert result.exit_code == 1
-    assert "which this version does not have yet" in result.stderr
-    assert result.stdout == ""
-
-
 def test_render_without_a_word_says_what_can_be_rendered() -> None:
     result = CliRunner().invoke(main, ["render", "--help"])
     assert "envoy" in result.stdout
