@@ -30,6 +30,7 @@ class Telemetry:
         self.denied = self._counter("rbac_denied", "What the API server forbade.", ("verb", "resource"))
         self.findings = self._gauge("findings", "What is to be said of the objects of the fleet.", ("reason",))
         self.waiting = self._gauge("statuses_waiting", "Objects whose status waits for a look.")
+        self.children = self._gauge("children_waiting", "Models whose Deployments and the like wait for a look.")
         self.leader = self._gauge("leader", "Whether this process writes: 1 or 0.")
         self.synced = self._gauge("synced", "Whether every kind has been read: 1 or 0.")
         self.loop_lag = self._gauge("loop_lag_seconds", "How long the loop of the watches had no moment for us.")

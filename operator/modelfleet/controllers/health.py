@@ -39,7 +39,7 @@ class Health:
             yield f"the loop of the watches has not come round for {lag:.0f} s"
         if (busy := self._loop.busy_for()) > MOST_WORK_S:
             yield f"the fleet has been looked at for {busy:.0f} s without an end"
-        known = self._watches.troubles()
+        excused = {*self._watches.troubles(), *self._store.unread(), *self._store.absent()}
         for scope, age in self._watches.ages().items():
-            if age > MOST_SILENCE_S and scope not in known and scope not in self._store.unread():
+            if age > MOST_SILENCE_S and scope not in excused:
                 yield f"{scope}: the watch has been silent for {age:.0f} s"

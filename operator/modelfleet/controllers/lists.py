@@ -25,6 +25,8 @@ GAP_S = 1.0
 """After a gap the list waits for the watch to be back, and for others with the same gap."""
 RESTORED_S = 300.0
 """Longer than any API server lags behind another."""
+OPTIONAL_S = 60.0
+"""A kind that need not be there is looked for so often."""
 LASTING_S = 10.0
 """Rights that come a moment after the process are waited for."""
 AT_ONCE = 4
@@ -155,6 +157,8 @@ class Lists:
             self._on_found(scope)
 
     def _missed(self, scope: Scope, error: KubeError) -> float:
+        if scope.watched.optional and isinstance(error, Forbidden | NotFound):
+            return self._lacking(scope)
         kind = scope.watched.kind
         self._telemetry.lists.labels(kind, "failed").inc()
         if isinstance(error, Forbidden):
@@ -174,3 +178,11 @@ class Lists:
         elif stays:
             wait = min(wait, LASTING_S - lasts)
         return wait
+
+    def _lacking(self, scope: Scope) -> float:
+        """A kind that is not there, or that we may not see: who does without it grants no right to it either."""
+        self._missing.add(scope)
+        self._pauses[scope].reset()
+        if change := self._store.lack(scope):
+            self._on_change(change)
+        return min(self._every, OPTIONAL_S)

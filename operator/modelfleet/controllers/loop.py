@@ -1,4 +1,7 @@
-"""The heartbeat: after a short quiet the whole fleet is looked at anew. Nothing depends on what was changed by whom."""
+"""The heartbeat: after a short quiet the whole fleet is looked at anew. Nothing depends on what was changed by whom.
+
+Where time alone will change what is to be done, it is looked at then, too: nobody else has a timer.
+"""
 
 import logging
 import time
@@ -15,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class CompileLoop:
-    """Calls `work` when something has changed. One that fails is tried again, and what it did before stays."""
+    """Calls `work` when something has changed, or its time has come.
+
+    One that fails is tried again, and what it did before stays.
+    """
 
     def __init__(self, work: Callable[[], None], on_failure: Callable[[], None] = lambda: None) -> None:
         self._work = work
@@ -23,6 +29,7 @@ class CompileLoop:
         self._condition = Condition()
         self._first: float | None = None
         self._last = 0.0
+        self._wake_at: float | None = None
         self._began: float | None = None
         self._rested = 0.0
         self._ending = False
@@ -45,6 +52,15 @@ class CompileLoop:
         with self._condition:
             self._last = time.monotonic()
             self._first = self._first if self._first is not None else self._last
+            self._condition.notify_all()
+
+    def wake_at(self, moment: float | None) -> None:
+        """Looks at this moment of the monotonic clock even where nothing changes, and never where it is None.
+
+        The last word counts. A look that begins sooner does not take it back: what it finds says when the next is due.
+        """
+        with self._condition:
+            self._wake_at = moment
             self._condition.notify_all()
 
     def busy_for(self) -> float:
@@ -71,11 +87,15 @@ class CompileLoop:
         """Waits until there is something to do, and quiet; False at the end."""
         with self._condition:
             while not self._ending:
+                now = time.monotonic()
+                if self._first is None and self._wake_at is not None and self._wake_at <= now:
+                    # Nothing more is waited for: it was known for long that this moment would come.
+                    self._first, self._last, self._wake_at = now - MOST_S, now, None
                 if self._first is None:
-                    self._condition.wait()
+                    self._condition.wait(None if self._wake_at is None else self._wake_at - now)
                     continue
                 due = max(min(self._last + QUIET_S, self._first + MOST_S), self._rested)
-                left = due - time.monotonic()
+                left = due - now
                 if left <= 0:
                     self._first = None
                     return True

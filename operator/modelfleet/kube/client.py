@@ -30,6 +30,8 @@ OLDEST: Final = (1, 29)
 TIMEOUT_S: Final = 30.0
 CONNECT_WITHIN_S: Final = 10.0
 _RESTARTS: Final = 3
+_CONNECTIONS: Final = 32
+"""More than threads that ask at once: each beyond would make a connection for every request, and the log says so."""
 _PIECE: Final = 65536
 _HEADER: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
 _SOCKET_OPTIONS: Final = [
@@ -203,6 +205,7 @@ class _Session:
         # Whoever calls knows what may be sent twice, and when.
         configuration.retries = False
         configuration.socket_options = _SOCKET_OPTIONS
+        configuration.connection_pool_maxsize = _CONNECTIONS
         self.server = str(configuration.host)
         self._configuration = configuration
         self._pool = ApiClient(configuration).rest_client.pool_manager

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from modelfleet.findings import Key
+from modelfleet.fleet.labels import label_value
 from modelfleet.fleet.nodes import Node
 from modelfleet.fleet.parse import Invalid, Valid
 from modelfleet.fleet.pods import Pod
 from modelfleet.fleet.slices import Slice
 from modelfleet.fleet.snapshot import FleetSnapshot, snapshot_of
+from modelfleet.fleet.standings import Standing, parse_standings
+from modelfleet.fleet.troubles import Trouble
 from modelfleet.fleet.workloads import Workload
 from modelfleet.fleet.world import Endpoint, Hidden, World
 from modelfleet.sources.kinds import OURS
@@ -32,17 +35,26 @@ class Holders:
     """Those that may be there, and why that cannot be told for now."""
 
 
-def cluster_snapshot(store: FleetStore) -> FleetSnapshot:
-    """What the fleet is decided from, but for the Secrets and ConfigMaps that it refers to."""
-    slices = _by_model(_values(store, "EndpointSlice", Slice))
+def cluster_snapshot(
+    store: FleetStore, now: float = 0.0, refused: Mapping[Key, tuple[Trouble, ...]] | None = None
+) -> FleetSnapshot:
+    """What the fleet is decided from, but for the Secrets and ConfigMaps that it refers to.
+
+    `now` is the time in seconds since 1970, and `refused` what of the models' children cannot be made.
+    """
+    names = _names(store)
+    slices = _by_model(_values(store, "EndpointSlice", Slice), names)
     world = World(endpoints={key: tuple(sorted(_endpoints(found))) for key, found in sorted(slices.items())})
     nodes = sorted(_values(store, "Node", Node), key=lambda node: node.name)
     return replace(
         snapshot_of(parsed(store), {}, world),
         nodes=tuple(nodes),
-        pods=_by_model(_values(store, "Pod", Pod)),
-        workloads=_by_model(_values(store, "Deployment", Workload)),
+        pods=_by_model(_values(store, "Pod", Pod), names),
+        workloads=_by_model(_values(store, "Deployment", Workload), names),
         unknown=unknown(store),
+        now=now,
+        standing=_standing(store),
+        refused=dict(sorted((refused or {}).items())),
     )
 
 
@@ -75,11 +87,24 @@ def _values(store: FleetStore, kind: str, of: type[Any]) -> Iterator[Any]:
     return (sight.value for sight in store.held(kind).values() if isinstance(sight.value, of))
 
 
-def _by_model(values: Iterable[T]) -> dict[Key, tuple[T, ...]]:
+def _standing(store: FleetStore) -> dict[Key, Mapping[str, Standing]]:
+    held = sorted(store.held("ModelDeployment").items())
+    return {key: found for key, sight in held if (found := parse_standings(sight.status))}
+
+
+def _names(store: FleetStore) -> dict[tuple[str, str], Key]:
+    """The models whose names are too long for a label, by their namespace and what the label says instead."""
+    keys = store.held("ModelDeployment")
+    return {(key.namespace, label): key for key in keys if (label := label_value(key.name)) != key.name}
+
+
+def _by_model(values: Iterable[T], names: Mapping[tuple[str, str], Key]) -> dict[Key, tuple[T, ...]]:
+    """What belongs to each model, by the model's own key."""
     found: dict[Key, list[T]] = defaultdict(list)
     for value in values:
         if value.model:
-            found[Key("ModelDeployment", value.key.namespace, value.model)].append(value)
+            plain = Key("ModelDeployment", value.key.namespace, value.model)
+            found[names.get((plain.namespace, plain.name), plain)].append(value)
     return {key: tuple(sorted(found[key], key=lambda one: one.key)) for key in sorted(found)}
 
 

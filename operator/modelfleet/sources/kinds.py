@@ -20,6 +20,10 @@ class Watched:
     plural: str
     namespaced: bool = True
     selector: str = ""
+    is_child: bool = False
+    """Whether we make objects of this kind, so that what is in them is kept."""
+    optional: bool = False
+    """Whether a cluster may do without it: that it is not there is then no lack."""
 
     @property
     def is_ours(self) -> bool:
@@ -32,15 +36,26 @@ class Watched:
         return f"{root}/namespaces/{namespace}/{self.plural}" if namespace else f"{root}/{self.plural}"
 
 
+def _made(kind: str, group: str, version: str, plural: str, *, optional: bool = False) -> Watched:
+    return Watched(kind, group, version, plural, selector=MANAGED, is_child=True, optional=optional)
+
+
 OURS = tuple(Watched(kind.KIND.name, GROUP, VERSION, kind.KIND.plural, kind.KIND.namespaced) for kind in KINDS.values())
 AROUND = (
     Watched("Node", "", "v1", "nodes", namespaced=False),
     Watched("Pod", "", "v1", "pods", selector=MANAGED),
-    Watched("Service", "", "v1", "services", selector=MANAGED),
     Watched("EndpointSlice", "discovery.k8s.io", "v1", "endpointslices", selector=MANAGED),
-    Watched("Deployment", "apps", "v1", "deployments", selector=MANAGED),
 )
-WATCHED = (*OURS, *AROUND)
+MADE = (
+    _made("Service", "", "v1", "services"),
+    _made("Deployment", "apps", "v1", "deployments"),
+    _made("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets"),
+    _made("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers"),
+    _made("ScaledObject", "keda.sh", "v1alpha1", "scaledobjects", optional=True),
+    _made("ResourceClaimTemplate", "resource.k8s.io", "v1", "resourceclaimtemplates", optional=True),
+)
+"""What models come to. The optional ones are made only for models that ask for them."""
+WATCHED = (*OURS, *AROUND, *MADE)
 BY_KIND = {watched.kind: watched for watched in WATCHED}
 
 

@@ -8,22 +8,25 @@ from modelfleet.findings import Key
 from modelfleet.fleet.nodes import parse_node
 from modelfleet.fleet.parse import parse_object
 from modelfleet.fleet.pods import parse_pod
-from modelfleet.fleet.raw import text
-from modelfleet.fleet.slices import parse_service, parse_slice
+from modelfleet.fleet.raw import mappings, text
+from modelfleet.fleet.slices import parse_slice
 from modelfleet.fleet.workloads import parse_workload
+from modelfleet.kube.errors import Unreachable
 from modelfleet.sources.kinds import BY_KIND
+from modelfleet.sources.packed import pack
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's own copy of the whole object, as large as the object."""
 KEPT = ("name", "namespace", "uid", "generation", "creationTimestamp", "labels")
+OF_A_CHILD = ("name", "namespace", "labels", "ownerReferences")
 
 PARSE: dict[str, Callable[[Any], Any]] = {
     "Node": parse_node,
     "Pod": parse_pod,
     "Deployment": parse_workload,
     "EndpointSlice": parse_slice,
-    "Service": parse_service,
 }
+"""What becomes part of the snapshot. Of other kinds only who makes them wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,23 @@ class Sight:
     value: Any = None
     status: Mapping[str, Any] | None = None
     """Of our own kinds: what stands in the status now."""
+    leaving: bool = False
+    """Whether it has been deleted, and something waits before it is gone."""
+    owner: str = ""
+    """Of what we make: the uid of the object that controls it."""
+    body: bytes = b""
+    """Of what we make: all but the status, and what the API server keeps for itself; packed."""
 
     def after(self, last: "Sight | None") -> "Sight":
         """The sight, looked into; what did not change since the last one is taken from there."""
         assert self.raw is not None
-        if not BY_KIND[self.key.kind].is_ours:
-            return replace(self, raw=None, value=PARSE[self.key.kind](self.raw))
+        watched = BY_KIND[self.key.kind]
+        if not watched.is_ours:
+            parse = PARSE.get(self.key.kind)
+            value = parse(self.raw) if parse else None
+            if not watched.is_child:
+                return replace(self, raw=None, value=value)
+            return replace(self, raw=None, value=value, owner=controller(self.raw), body=_packed(self.raw))
         status = self.raw.get("status")
         looked = replace(self, raw=None, mark=_mark(self.raw), status=status if isinstance(status, Mapping) else None)
         known = last and last.uid == self.uid and last.mark == looked.mark
@@ -66,7 +80,22 @@ def sighted(raw: Any, kinds: Container[str]) -> Sight | None:
     if not (name and uid and version):
         return None
     key = Key(raw["kind"], text(metadata.get("namespace")), name)
-    return Sight(key, uid, int(version) if version.isdecimal() else 0, raw)
+    leaving = bool(metadata.get("deletionTimestamp"))
+    return Sight(key, uid, int(version) if version.isdecimal() else 0, raw, leaving=leaving)
+
+
+def sight_of(raw: Mapping[str, Any]) -> Sight:
+    """An object that an API server answered with, looked into. Raises Unreachable where it is none."""
+    sight = sighted(raw, BY_KIND)
+    if sight is None:
+        raise Unreachable("the answer is none of the objects that were asked for")
+    return sight.after(None)
+
+
+def controller(raw: Mapping[str, Any]) -> str:
+    """The uid of the object that controls this one; empty where none does."""
+    owners = mappings(raw["metadata"].get("ownerReferences"))
+    return next((text(owner.get("uid")) for owner in owners if owner.get("controller") is True), "")
 
 
 def _mark(raw: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -83,3 +112,17 @@ def _bare(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The object without what the API server keeps for itself, which would change with each write of a status."""
     metadata = {name: raw["metadata"][name] for name in KEPT if name in raw["metadata"]}
     return {**raw, "metadata": {**metadata, "annotations": _annotations(raw["metadata"])}, "status": None}
+
+
+def _packed(raw: Mapping[str, Any]) -> bytes:
+    try:
+        return pack(_body(raw))
+    except (TypeError, ValueError, RecursionError):  # nothing that came as JSON
+        return pack({"metadata": {}})
+
+
+def _body(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody wrote into an object, us or others."""
+    metadata = {name: raw["metadata"][name] for name in OF_A_CHILD if name in raw["metadata"]}
+    whole = {name: part for name, part in raw.items() if name != "status"}
+    return {**whole, "metadata": {**metadata, "annotations": _annotations(raw["metadata"])}}

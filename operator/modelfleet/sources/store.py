@@ -9,17 +9,22 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from math import inf
 from threading import RLock
 from typing import Any, NamedTuple
 
 from modelfleet.findings import Key
-from modelfleet.sources.kinds import Scope
-from modelfleet.sources.sight import Sight, sighted
+from modelfleet.sources.kinds import BY_KIND, OURS, Scope
+from modelfleet.sources.sight import PARSE, Sight, sighted
 
 MOST_GONE = 10_000
 """So many deletions are remembered, against news of them that come late."""
 MANY, SHARE = 10, 0.5
 """More than so many, and more than this share of a kind, do not vanish by the word of one list."""
+
+
+DECIDING = frozenset({*PARSE, *(watched.kind for watched in OURS)})
+"""The kinds from which something is decided."""
 
 
 class Change(IntEnum):
@@ -28,7 +33,9 @@ class Change(IntEnum):
     NOTHING = 0
     STATUS = 1
     """Somebody wrote what is ours to write, and perhaps it was us."""
-    FLEET = 2
+    MADE = 2
+    """An object that we made is not what it was, and nothing is decided from what changed."""
+    FLEET = 3
 
 
 class Listing(NamedTuple):
@@ -59,7 +66,11 @@ class FleetStore:
         self._kinds = {scope.watched.kind: _Kind() for scope in scopes}
         self._unread: dict[Scope, str] = dict.fromkeys(scopes, "it has not been listed yet")
         self._given_up: set[Scope] = set()
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._absent: set[Scope] = set()
+        self._gone: OrderedDict[str, float] = OrderedDict()
+        """Up to which version nothing that is said of it counts, by uid."""
+        self._children: dict[str, frozenset[Key]] = {}
+        """What was made for each object, by its uid."""
 
     def observe(self, raw: Mapping[str, Any], *, gone: bool = False) -> Change:
         """Takes in what a watch or an answer says of one object. Never raises: what cannot be read is no news."""
@@ -78,12 +89,13 @@ class FleetStore:
             if at < since:
                 return Listing(Change.NOTHING, stale=True)
             first = self._unread.pop(scope, None) is not None
+            self._absent.discard(scope)
             change = max([self._observe(raw, gone=False) for raw in items], default=Change.NOTHING)
             lacking = self._lacking(scope, {uid for raw in items if (uid := _uid(raw))}, at)
             if self._is_doubtful(scope, lacking):
                 return Listing(change, held=len(lacking))
             for key in lacking:
-                self._forget(kind, key)
+                self._forget(kind, key, at)
             kind.newest = max(kind.newest, at)
             return Listing(Change.FLEET if first or lacking else change, dropped=len(lacking))
 
@@ -103,6 +115,17 @@ class FleetStore:
                 if give_up:
                     self._given_up.add(scope)
 
+    def lack(self, scope: Scope) -> Change:
+        """Notes that there is no such kind, which is no lack where it is optional. What was known of it is gone."""
+        with self._lock:
+            first = self._unread.pop(scope, None) is not None
+            self._absent.add(scope)
+            kind = self._kinds[scope.watched.kind]
+            lost = [key for key in kind.held if scope.namespace in ("", key.namespace)]
+            for key in lost:
+                self._forget(kind, key, kind.held[key].version)
+            return Change.FLEET if first else Change.MADE if lost else Change.NOTHING
+
     @property
     def is_filled(self) -> bool:
         """Whether all has been read that can be."""
@@ -113,6 +136,17 @@ class FleetStore:
         """The scopes that have never been read, and why."""
         with self._lock:
             return dict(self._unread)
+
+    def absent(self) -> frozenset[Scope]:
+        """The scopes of optional kinds that are not there."""
+        with self._lock:
+            return frozenset(self._absent)
+
+    def children(self, uid: str) -> list[Sight]:
+        """What was made for the object of this uid and is controlled by it, in the order of the keys."""
+        with self._lock:
+            keys = sorted(self._children.get(uid, ()))
+            return [self._kinds[key.kind].held[key] for key in keys]
 
     def held(self, kind: str) -> dict[Key, Sight]:
         """What is known of each object of a kind."""
@@ -132,7 +166,7 @@ class FleetStore:
 
     def _observe(self, raw: Mapping[str, Any], *, gone: bool) -> Change:
         sight = sighted(raw, self._kinds)
-        if sight is None or sight.uid in self._gone:
+        if sight is None or sight.version <= self._gone.get(sight.uid, -1):
             return Change.NOTHING
         kind = self._kinds[sight.key.kind]
         last = kind.held.get(sight.key)
@@ -142,23 +176,34 @@ class FleetStore:
         if last and 0 < sight.version <= last.version:
             return Change.NOTHING
         kind.held[sight.key] = settled = sight.after(last)
-        if last and settled.value == last.value and settled.mark == last.mark:
-            return Change.NOTHING if settled.status == last.status else Change.STATUS
-        return Change.FLEET
+        self._move(sight.key, last.owner if last else "", settled.owner)
+        return _change(last, settled)
 
     def _leave(self, kind: _Kind, last: Sight | None, sight: Sight) -> Change:
         if last is None or last.uid != sight.uid:
             # It was made again under the same name before we heard that it was gone.
-            self._remember_gone(sight.uid)
+            self._remember_gone(sight.key, sight.uid, sight.version)
             return Change.NOTHING
-        self._forget(kind, sight.key)
-        return Change.FLEET
+        if _comes_back(sight.key) and 0 < sight.version < last.version:
+            return Change.NOTHING
+        self._forget(kind, sight.key, sight.version)
+        return Change.FLEET if sight.key.kind in DECIDING else Change.MADE
 
-    def _forget(self, kind: _Kind, key: Key) -> None:
-        self._remember_gone(kind.held.pop(key).uid)
+    def _forget(self, kind: _Kind, key: Key, at: int) -> None:
+        sight = kind.held.pop(key)
+        self._move(key, sight.owner, "")
+        self._remember_gone(key, sight.uid, at)
 
-    def _remember_gone(self, uid: str) -> None:
-        self._gone[uid] = None
+    def _move(self, key: Key, before: str, after: str) -> None:
+        if before == after:
+            return
+        if left := self._children.pop(before, frozenset()) - {key}:
+            self._children[before] = left
+        if after:
+            self._children[after] = self._children.get(after, frozenset()) | {key}
+
+    def _remember_gone(self, key: Key, uid: str, at: int) -> None:
+        self._gone[uid] = at if _comes_back(key) else inf
         while len(self._gone) > MOST_GONE:
             self._gone.popitem(last=False)
 
@@ -179,6 +224,19 @@ class FleetStore:
         if doubtful:
             kind.suspects[scope.namespace] = uids
         return doubtful
+
+
+def _change(last: Sight | None, now: Sight) -> Change:
+    if last is None or (now.value, now.mark) != (last.value, last.mark):
+        return Change.FLEET if now.key.kind in DECIDING else Change.MADE
+    if BY_KIND[now.key.kind].is_child and (now.body, now.leaving) != (last.body, last.leaving):
+        return Change.MADE
+    return Change.NOTHING if now.status == last.status else Change.STATUS
+
+
+def _comes_back(key: Key) -> bool:
+    """Whether one and the same object may be gone and be there again: it is, for a watch, when it loses our label."""
+    return bool(BY_KIND[key.kind].selector)
 
 
 def _uid(raw: Mapping[str, Any]) -> str:

@@ -109,6 +109,18 @@ def test_a_kind_that_was_never_read_is_no_reason_to_end(parts: Parts) -> None:
     assert parts.ask("/healthz")[0] == 200
 
 
+def test_a_kind_that_need_not_be_there_and_is_not_keeps_nobody_from_being_alive_and_ready(parts: Parts) -> None:
+    parts.read_all()
+    for scope in SCOPES:
+        if scope.watched.optional:
+            parts.store.lack(scope)
+    parts.now = module.MOST_SILENCE_S + 1
+    for scope in SCOPES:
+        if not scope.watched.optional:
+            parts.watches.alive(scope)
+    assert (parts.ask("/healthz")[0], parts.ask("/readyz")[0]) == (200, 200)
+
+
 @pytest.mark.parametrize("path", ["/", "/metric", "/healthz/x"])
 def test_whatever_else_is_asked_for_is_not_there(parts: Parts, path: str) -> None:
     code, said = parts.ask(path)

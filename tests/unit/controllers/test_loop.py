@@ -90,3 +90,46 @@ def test_looks_that_take_long_leave_as_much_time_as_they_take(monkeypatch: pytes
             loop.poke()
             time.sleep(0.01)
     assert all(later - earlier >= 0.3 for earlier, later in itertools.pairwise(began))
+
+
+def test_a_look_comes_at_its_time_though_nothing_has_changed_and_once() -> None:
+    looks: list[float] = []
+    with looping(lambda: looks.append(time.monotonic())) as loop:
+        asked = time.monotonic()
+        loop.wake_at(asked + 0.3)
+        wait_for("a look", lambda: looks, 5)
+        time.sleep(3 * module.QUIET_S)
+    assert len(looks) == 1
+    assert 0.3 <= looks[0] - asked < 0.3 + module.QUIET_S
+
+
+def test_the_last_word_on_the_next_look_counts() -> None:
+    looks: list[float] = []
+    with looping(lambda: looks.append(time.monotonic())) as loop:
+        asked = time.monotonic()
+        loop.wake_at(asked + 0.2)
+        loop.wake_at(asked + 60)
+        time.sleep(0.4)
+        assert looks == []
+        loop.wake_at(asked + 0.1)  # it is past already
+        wait_for("a look", lambda: looks, 5)
+        loop.wake_at(time.monotonic() + 0.2)
+        loop.wake_at(None)
+        time.sleep(0.4)
+    assert len(looks) == 1
+
+
+def test_a_look_that_asks_for_the_next_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUIET_S", 0.02)
+    looks: list[float] = []
+
+    def work() -> None:
+        looks.append(time.monotonic())
+        loop.wake_at(time.monotonic() + 0.1 if len(looks) < 3 else None)
+
+    with looping(work) as loop:
+        loop.poke()
+        wait_for("three looks", lambda: len(looks) == 3, 5)
+        time.sleep(0.3)
+    assert len(looks) == 3
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(looks))

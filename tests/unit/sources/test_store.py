@@ -5,17 +5,20 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from modelfleet.findings import Key
 from modelfleet.fleet.parse import Invalid, Valid
-from modelfleet.sources.kinds import Scope, scopes
+from modelfleet.sources.kinds import WATCHED, Scope, scopes
+from modelfleet.sources.packed import unpack
 from modelfleet.sources.store import Change, FleetStore
 from tests.sizes import scale
 from tests.support.documents import Document, document
 from tests.support.values import ODD
 
 MODELS = next(scope for scope in scopes() if scope.watched.kind == "ModelDeployment")
+MADE = next(scope for scope in scopes() if scope.watched.kind == "Deployment")
+SCALED = next(scope for scope in scopes() if scope.watched.kind == "ScaledObject")
 M = Key("ModelDeployment", "default", "m")
 
 
@@ -25,6 +28,13 @@ def model(
     made = document("ModelDeployment", name=name, **spec)
     metadata = {"uid": uid or f"uid-{name}", "resourceVersion": str(version), "generation": generation}
     return {**made, "metadata": {**made["metadata"], "namespace": "default", **metadata}, "status": status or {}}
+
+
+def made_for(owner: str, name: str = "d", version: int = 1, uid: str = "", **parts: Any) -> Document:
+    """A Deployment of the object with this uid."""
+    owners = [{"kind": "ModelDeployment", "name": "m", "uid": owner, "controller": True}] if owner else []
+    metadata = {"name": name, "namespace": "default", "uid": uid or f"uid-{name}", "resourceVersion": str(version)}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {**metadata, "ownerReferences": owners}, **parts}
 
 
 def store(*models: Document, version: int = 1) -> FleetStore:
@@ -161,12 +171,63 @@ def test_a_list_of_one_namespace_says_nothing_of_another() -> None:
     assert made.replace(here, [], "3").dropped == 1
 
 
+def test_of_what_we_make_the_whole_is_kept_but_for_what_says_nothing_of_what_was_written() -> None:
+    made = FleetStore([MADE])
+    made.observe(made_for("u1", spec={"replicas": 2}, status={"readyReplicas": 1}))
+    (sight,) = made.children("u1")
+    whole = unpack(sight.body)
+    assert whole["spec"] == {"replicas": 2}
+    assert "status" not in whole
+    assert whole["metadata"].keys() == {"name", "namespace", "ownerReferences", "annotations"}
+    told = made_for("u1", version=2, spec={"replicas": 2}, status={"readyReplicas": 1})
+    told["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+    assert made.observe(told) is Change.NOTHING
+
+
+def test_a_foreign_edit_is_a_change_of_what_we_made_and_only_what_decides_is_one_of_the_fleet() -> None:
+    made = FleetStore([MADE, SCALED])
+    assert made.observe(made_for("u1", spec={"replicas": 2})) is Change.FLEET
+    edited = made_for("u1", version=2, spec={"replicas": 2, "paused": True})
+    assert made.observe(edited) is Change.MADE
+    assert made.observe(made_for("u1", version=3, spec={"replicas": 3, "paused": True})) is Change.FLEET
+    scaled = {**made_for("u1"), "kind": "ScaledObject"}
+    assert made.observe(scaled) is Change.MADE
+    assert (
+        made.observe({**scaled, "metadata": {**scaled["metadata"], "resourceVersion": "9"}}, gone=True) is Change.MADE
+    )
+
+
+def test_an_object_that_lost_its_label_and_has_it_again_is_there_whenever_the_loss_is_told() -> None:
+    made = FleetStore([MADE])
+    made.observe(made_for("u1", version=3))
+    lost, found = made_for("u1", version=4), made_for("u1", version=5)
+    assert made.observe(lost, gone=True) is Change.FLEET
+    assert (made.observe(lost), made.observe(found)) == (Change.NOTHING, Change.FLEET)
+    assert made.observe(lost, gone=True) is Change.NOTHING, "the answer to our own write came before the watch"
+    assert len(made.children("u1")) == 1
+    assert made.observe(made_for("u1", version=6), gone=True) is Change.FLEET
+    assert (made.observe(found), made.children("u1")) == (Change.NOTHING, [])
+
+
+def test_a_kind_that_need_not_be_there_is_no_lack_and_takes_nothing_along_but_itself() -> None:
+    made = FleetStore([MADE, SCALED])
+    made.replace(MADE, [made_for("u1")], "5")
+    assert made.lack(SCALED) is Change.FLEET, "now all has been read"
+    assert (made.is_filled, made.unread(), made.absent()) == (True, {}, frozenset({SCALED}))
+    assert made.lack(SCALED) is Change.NOTHING
+    scaled = {**made_for("u1", version=7), "kind": "ScaledObject"}
+    made.replace(SCALED, [scaled], "8")
+    assert (made.absent(), len(made.children("u1"))) == (frozenset(), 2)
+    assert made.lack(SCALED) is Change.MADE
+    assert [one.key.kind for one in made.children("u1")] == ["Deployment"]
+
+
 @given(raw=ODD, gone=st.booleans())
 def test_nothing_that_comes_raises(raw: Any, gone: bool) -> None:
     FleetStore(scopes()).observe(raw, gone=gone)
 
 
-@pytest.mark.parametrize("kind", ["Node", "Pod", "Service", "EndpointSlice", "Deployment"])
+@pytest.mark.parametrize("kind", [watched.kind for watched in WATCHED if not watched.is_ours])
 @settings(max_examples=scale(30, 500))
 @given(raw=st.dictionaries(st.sampled_from(["spec", "status", "endpoints", "ports", "metadata"]), ODD))
 def test_an_odd_object_of_others_raises_nothing(kind: str, raw: dict[str, Any]) -> None:
@@ -231,5 +292,58 @@ class Gaps(RuleBasedStateMachine):
         return {key.name: str(sight.version) for key, sight in self.store.held("ModelDeployment").items()}
 
 
+class Labels(RuleBasedStateMachine):
+    """The same for what is found by a label: an object that loses it is gone, and may come back as the same object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.version = 1
+        self.truth: dict[str, Document] = {}
+        self.hidden: dict[str, str] = {}
+        self.told: list[tuple[Document, bool]] = []
+        self.store = FleetStore([MADE])
+        self.list_now()
+
+    @rule(name=st.sampled_from("abc"), lost=st.booleans(), owner=st.sampled_from(["", "u1", "u2"]))
+    def change(self, name: str, lost: bool, owner: str) -> None:
+        self.version += 1
+        known = self.truth[name]["metadata"]["uid"] if name in self.truth else self.hidden.pop(name, "")
+        self.truth[name] = made_for(owner, name, self.version, known or f"uid-{self.version}")
+        if not lost:
+            self.told.append((self.truth[name], False))
+
+    @rule(name=st.sampled_from("abc"), lost=st.booleans(), hides=st.booleans())
+    def leave(self, name: str, lost: bool, hides: bool) -> None:
+        if last := self.truth.pop(name, None):
+            self.version += 1
+            if hides:
+                self.hidden[name] = last["metadata"]["uid"]
+            if not lost:
+                self.told.append(
+                    ({**last, "metadata": {**last["metadata"], "resourceVersion": str(self.version)}}, True)
+                )
+
+    @rule(data=st.data())
+    def tell(self, data: st.DataObject) -> None:
+        if self.told:
+            raw, gone = data.draw(st.sampled_from(self.told))
+            self.store.observe(raw, gone=gone)
+
+    @rule()
+    def list_now(self) -> None:
+        self.store.replace(MADE, list(self.truth.values()), str(self.version), self.store.newest("Deployment"))
+        known = {key.name: str(sight.version) for key, sight in self.store.held("Deployment").items()}
+        assert known == {name: raw["metadata"]["resourceVersion"] for name, raw in self.truth.items()}
+
+    @invariant()
+    def what_is_owned_is_found_by_its_owner(self) -> None:
+        held = self.store.held("Deployment")
+        for uid in ("u1", "u2"):
+            assert self.store.children(uid) == [held[key] for key in sorted(held) if held[key].owner == uid]
+        assert set(self.store._children) <= {"u1", "u2"}
+
+
 TestGaps = Gaps.TestCase
 TestGaps.settings = settings(max_examples=scale(60, 3_000), stateful_step_count=scale(30, 80))
+TestLabels = Labels.TestCase
+TestLabels.settings = settings(max_examples=scale(60, 3_000), stateful_step_count=scale(30, 80))

@@ -1,0 +1,61 @@
+"""From what is known of a cluster to the snapshot: whose a pod is, and how classes stand."""
+
+from typing import Any
+
+from modelfleet.findings import Condition, Key, Reason
+from modelfleet.fleet.labels import label_value
+from modelfleet.fleet.standings import Standing
+from modelfleet.fleet.troubles import Trouble
+from modelfleet.sources.cluster import cluster_snapshot
+from modelfleet.sources.kinds import scopes
+from modelfleet.sources.store import FleetStore
+from tests.support.documents import Document, document
+
+LONG = "a-model-whose-name-is-longer-than-any-label-may-be-" + "x" * 60
+OTHER = LONG + "-too"
+
+
+def model(name: str, **more: Any) -> Document:
+    made = document("ModelDeployment", name=name)
+    metadata = {"namespace": "x", "uid": f"uid-{name}", "resourceVersion": "1", "generation": 1}
+    return {**made, "metadata": {**made["metadata"], **metadata}, **more}
+
+
+def of(kind: str, name: str, label: str) -> Document:
+    labels = {"modelfleet.dev/model": label}
+    metadata = {"name": name, "namespace": "x", "uid": f"uid-{name}", "resourceVersion": "1", "labels": labels}
+    return {"kind": kind, "metadata": metadata}
+
+
+def held(*raws: Document) -> FleetStore:
+    store = FleetStore(scopes())
+    for raw in raws:
+        store.observe(raw)
+    return store
+
+
+def test_what_is_labelled_with_a_part_of_a_long_name_belongs_to_the_model_of_the_whole_name() -> None:
+    store = held(
+        model(LONG),
+        model(OTHER),
+        model("m"),
+        of("Pod", "a", label_value(LONG)),
+        of("Pod", "b", label_value(OTHER)),
+        of("Deployment", "c", label_value(LONG)),
+        of("Pod", "d", "m"),
+        of("Pod", "e", "nobody"),
+    )
+    snapshot = cluster_snapshot(store)
+    pods = {key.name: [pod.key.name for pod in found] for key, found in snapshot.pods.items()}
+    assert pods == {LONG: ["a"], OTHER: ["b"], "m": ["d"], "nobody": ["e"]}
+    assert list(snapshot.workloads) == [Key("ModelDeployment", "x", LONG)]
+
+
+def test_how_classes_stand_is_read_from_the_statuses_and_the_rest_is_told() -> None:
+    key = Key("ModelDeployment", "x", "m")
+    classes = [{"name": "gpu", "reason": "Full", "since": "1970-01-01T00:01:00Z"}, "odd"]
+    trouble = Trouble(Condition.PLACED, Reason.NAME_TAKEN, "taken")
+    store = held(model("m", status={"classes": classes}), model("n", status={"classes": 7}))
+    snapshot = cluster_snapshot(store, 90.0, {key: (trouble,)})
+    assert snapshot.standing == {key: {"gpu": Standing("Full", 60.0)}}
+    assert (snapshot.now, snapshot.refused) == (90.0, {key: (trouble,)})
