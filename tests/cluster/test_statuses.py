@@ -11,7 +11,10 @@ from modelfleet.fleet.nodes import parse_node
 from modelfleet.fleet.parse import Foreign, parse_object
 from modelfleet.fleet.pods import parse_pod
 from modelfleet.fleet.snapshot import snapshot_of
+from modelfleet.fleet.standings import parse_standings
+from modelfleet.fleet.times import seconds
 from modelfleet.fleet.workloads import parse_workload
+from modelfleet.placement.plan import plan_placement
 from modelfleet.statuses.judged import judged_of
 from modelfleet.statuses.summary import summarise
 from modelfleet.statuses.times import same, settle, with_others
@@ -46,16 +49,18 @@ def create(bed: Bed, raw: Document, namespace: str) -> Document:
     return made
 
 
-def deploy(bed: Bed, namespace: str, owner: Document, replicas: int = 1, **spec: Any) -> None:
+def deploy(bed: Bed, namespace: str, owner: Document, replicas: int = 1, hardware: str = "cpu", **spec: Any) -> None:
+    labels = {**LABELS, "modelfleet.dev/hardware-class": hardware}
+    units = {"modelfleet.dev/units": "1"}
     container = {"name": "engine", "image": "engine", "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}}
     reference = {"apiVersion": API_VERSION, "kind": "ModelDeployment", "name": "m", "uid": owner["metadata"]["uid"]}
     made = {
-        "metadata": {"name": "m-cpu", "labels": LABELS, "ownerReferences": [reference]},
+        "metadata": {"name": "m-cpu", "labels": labels, "ownerReferences": [reference]},
         "spec": {
             "replicas": replicas,
-            "selector": {"matchLabels": LABELS},
+            "selector": {"matchLabels": labels},
             "template": {
-                "metadata": {"labels": LABELS},
+                "metadata": {"labels": {**labels, **units}},
                 "spec": {"nodeSelector": CPU, "containers": [container], **spec},
             },
         },
@@ -63,19 +68,34 @@ def deploy(bed: Bed, namespace: str, owner: Document, replicas: int = 1, **spec:
     expect(bed.api.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", made), HTTPStatus.CREATED)
 
 
-def judge(bed: Bed, namespace: str, *objects: Document) -> dict[Key, dict[str, Any]]:
+def judge(bed: Bed, namespace: str, *objects: Document, plan: bool = False) -> dict[Key, dict[str, Any]]:
     """The statuses of these objects, by what the API server shows at this moment."""
     parsed = [one for raw in objects if not isinstance(one := parse_object(raw), Foreign)]
     pods = [parse_pod(raw) for raw in listed(bed, f"/api/v1/namespaces/{namespace}/pods")]
     made = [parse_workload(raw) for raw in listed(bed, f"/apis/apps/v1/namespaces/{namespace}/deployments")]
     key = Key("ModelDeployment", namespace, "m")
+    status = next((raw.get("status") for raw in objects if raw["kind"] == key.kind), None)
     snapshot = replace(
         snapshot_of(parsed, {}),
         nodes=tuple(node for raw in listed(bed, "/api/v1/nodes") if (node := parse_node(raw))),
         pods={key: tuple(pod for pod in pods if pod)},
         workloads={key: tuple(one for one in made if one)},
+        standing={key: parse_standings(status)},
+        now=seconds(NOW),
     )
-    return summarise(snapshot, map(judged_of, parsed), compile_fleet(snapshot).findings)
+    placement = plan_placement(snapshot) if plan else None
+    return summarise(snapshot, map(judged_of, parsed), compile_fleet(snapshot).findings, placement)
+
+
+def write(bed: Bed, key: Key, wanted: Document) -> Document:
+    """Writes a status, and shows that nothing is left to write; the object as it is then."""
+    settled = settle(wanted, expect(bed.api.get(path(key)), HTTPStatus.OK).get("status"), NOW)
+    body = {"apiVersion": API_VERSION, "kind": key.kind, "status": settled}
+    expect(bed.api.apply(f"{path(key)}/status", body, manager="modelfleet"), HTTPStatus.OK)
+    found: Document = expect(bed.api.get(path(key)), HTTPStatus.OK)
+    current = found["status"]
+    assert same(settle(wanted, current, "2026-02-01T00:00:00Z"), current), (key, settled, current)
+    return found
 
 
 def comes_to(bed: Bed, namespace: str, raw: Document, type_: str, reason: str) -> Said:
@@ -105,12 +125,41 @@ def test_the_api_server_takes_a_status_as_it_is_and_one_write_settles_it(bed: Be
     deploy(bed, namespace, objects[1])
     comes_to(bed, namespace, objects[1], "Available", "Available")
     for key, wanted in judge(bed, namespace, *objects).items():
-        settled = settle(wanted, None, NOW)
-        body = {"apiVersion": API_VERSION, "kind": key.kind, "status": settled}
-        expect(bed.api.apply(f"{path(key)}/status", body, manager="modelfleet"), HTTPStatus.OK)
-        current = expect(bed.api.get(path(key)), HTTPStatus.OK)["status"]
-        assert same(settle(wanted, current, "2026-02-01T00:00:00Z"), current), (key, settled, current)
+        write(bed, key, wanted)
     bed.api.delete(path(Key("HardwareClass", "", name)))
+
+
+def test_units_costs_and_classes_are_taken_as_they_are_and_another_order_of_them_as_well(
+    bed: Bed, namespace: str
+) -> None:
+    names = [f"none-{namespace}", f"cpu-{namespace}"]
+    fields: dict[str, Any] = {"unit": {"resources": {"cpu": "1"}}, "price": {"perUnitHour": "0.34"}}
+    classes = [
+        create(bed, hardware_class(name=name, nodes={"selector": selector}, family="cpu", **fields), "")
+        for name, selector in zip(names, ({"pool": "nowhere"}, CPU), strict=True)
+    ]
+    choices = [{"name": name} for name in names]
+    raw = create(bed, model(name="m", placement={"classes": choices}, scale={"replicas": 2}), namespace)
+    deploy(bed, namespace, raw, 2, names[1])
+    comes_to(bed, namespace, raw, "Progressing", "UpToDate")
+    found = {key: write(bed, key, wanted) for key, wanted in judge(bed, namespace, *classes, raw, plan=True).items()}
+    key, hardware = Key("ModelDeployment", namespace, "m"), Key("HardwareClass", "", names[1])
+    status, units = found[key]["status"], found[hardware]["status"]
+    assert [(one["name"], one["reason"], one["replicas"]) for one in status["classes"]] == [
+        (names[0], "NoMatchingNodes", 0),
+        (names[1], "Chosen", 2),
+    ]
+    assert (status["placedOn"], status["costPerHour"], units["costPerHour"]) == (names[1], "0.68 USD", "0.68 USD")
+    assert said(status, "Ready").message.startswith(f"2 of 2 replicas are ready; {names[0]}: no node has the labels of")
+    assert units["models"] == [{"namespace": namespace, "name": "m", "units": 2}]
+    assert units["units"]["used"] == 2
+    assert sum(region["total"] for region in units["regions"]) == units["units"]["total"]
+    patch = {"spec": {"placement": {"classes": choices[::-1]}}}
+    turned = expect(bed.api.merge(path(key), patch), HTTPStatus.OK)
+    again = write(bed, key, judge(bed, namespace, *classes, turned, plan=True)[key])
+    assert [one["name"] for one in again["status"]["classes"]] == names[::-1]
+    for name in names:
+        bed.api.delete(path(Key("HardwareClass", "", name)))
 
 
 def test_what_somebody_wrote_into_a_status_stays_after_an_apply_and_not_after_an_update(

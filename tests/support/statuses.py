@@ -1,5 +1,6 @@
 """Statuses of small fleets, and the parts of them that tests ask for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -8,8 +9,13 @@ from modelfleet.findings import Key
 from modelfleet.fleet.nodes import parse_node
 from modelfleet.fleet.parse import Foreign, parse_object
 from modelfleet.fleet.pods import parse_pod
-from modelfleet.fleet.snapshot import entries_of, snapshot_of
+from modelfleet.fleet.snapshot import FleetSnapshot, entries_of, snapshot_of
+from modelfleet.fleet.standings import parse_standings
+from modelfleet.fleet.times import seconds
+from modelfleet.fleet.troubles import Trouble
 from modelfleet.fleet.workloads import parse_workload
+from modelfleet.placement.result import FleetPlacement, Placement, Share
+from modelfleet.placement.stock import Stock
 from modelfleet.statuses.judged import judged_of
 from modelfleet.statuses.summary import summarise
 from tests.support.documents import Document
@@ -37,6 +43,17 @@ class Cluster:
     """Of the model `m`."""
     deployments: list[Document] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
+    standing: list[Document] = field(default_factory=list)
+    """The classes in the status that the model `m` has."""
+    refused: tuple[Trouble, ...] = ()
+    """What cannot be made for it."""
+    plan: Callable[[FleetSnapshot], FleetPlacement] | None = None
+    """Who says where replicas are to be."""
+
+
+def planned(*shares: Share) -> Callable[[FleetSnapshot], FleetPlacement]:
+    """A plan that has the replicas of the model `m` there; of no model where nothing is given."""
+    return lambda snapshot: FleetPlacement({M: Placement(shares)} if shares else {}, Stock(snapshot))
 
 
 def statuses(*documents: Document, cluster: Cluster | None = None) -> dict[Key, dict[str, Any]]:
@@ -53,8 +70,12 @@ def statuses(*documents: Document, cluster: Cluster | None = None) -> dict[Key, 
         pods={M: tuple(pod for raw in around.pods if (pod := parse_pod(raw)))},
         workloads={M: tuple(one for raw in around.deployments if (one := parse_workload(raw)))},
         unknown=around.unknown,
+        now=seconds(NOW),
+        standing={M: parse_standings({"classes": around.standing})},
+        refused={M: around.refused},
     )
-    return summarise(snapshot, map(judged_of, ours), compile_fleet(snapshot).findings)
+    placement = around.plan(snapshot) if around.plan else None
+    return summarise(snapshot, map(judged_of, ours), compile_fleet(snapshot).findings, placement)
 
 
 def _stored(raw: Document) -> Document:

@@ -1,51 +1,58 @@
 """The status of a model: where its replicas are, whether they serve, and in whose words they do not."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.findings import Condition, Reason, keeps_out
-from modelfleet.fleet.labels import LONGEST, MODEL
-from modelfleet.fleet.nodes import Node
-from modelfleet.fleet.snapshot import FleetSnapshot
+from modelfleet.fleet.labels import MODEL, label_value
+from modelfleet.placement.result import Share
+from modelfleet.statuses.classes import class_rows, moves, obstacle, why_kept, why_not
 from modelfleet.statuses.conditions import FALSE, TRUE, Row, ready, sentences, told, unread, wire
-from modelfleet.statuses.replicas import Replicas, replicas_of
+from modelfleet.statuses.replicas import Replicas, declared, replicas_of
+from modelfleet.statuses.scene import Scene
 from modelfleet.statuses.verdict import Verdict, not_judged
 
 HOSTED = "nothing speaks against it here; whether its host answers is not looked at"
 
 
-def model_status(verdict: Verdict, snapshot: FleetSnapshot, nodes: Mapping[str, Node]) -> dict[str, Any]:
+def model_status(verdict: Verdict, scene: Scene) -> dict[str, Any]:
     """The status of a ModelDeployment."""
     judged = verdict.judged
-    replicas = replicas_of(judged, snapshot, nodes)
+    replicas, shares = replicas_of(judged, scene), scene.shares(judged.key) or ()
     accepted = verdict.accepted(Condition.RESOLVED_REFS, Condition.PLACED, Condition.MISPLACED)
     if isinstance(judged.resource, ModelDeployment) and judged.resource.spec.external:
         rows = [accepted, verdict.resolved()]
         return wire([*rows, ready(rows, HOSTED)], judged.generation)
-    rows = [accepted, verdict.resolved(), _placed(verdict, replicas), _available(verdict, replicas)]
-    more = [_progressing(verdict, replicas), _misplaced(verdict, replicas)]
-    status = wire([*rows, *more, ready(rows, rows[-1].message)], judged.generation)
+    rows = [accepted, verdict.resolved(), _placed(verdict, replicas, shares), _available(verdict, replicas)]
+    more = [_progressing(verdict, replicas, shares), _misplaced(verdict, replicas)]
+    # Who looks at the sum alone is to see as well why a class that is preferred has none of them, or not all.
+    message = sentences([rows[-1].message, *why_not(shares, replicas, everywhere=False)])
+    status = wire([*rows, *more, ready(rows, message)], judged.generation)
     return {**status, **_counts(verdict, replicas)}
 
 
-def _placed(verdict: Verdict, replicas: Replicas) -> Row:
+def _placed(verdict: Verdict, replicas: Replicas, shares: Sequence[Share]) -> Row:
     type_, desired = Condition.PLACED, replicas.desired
     found = verdict.of(type_)
     if found and keeps_out(found[0]):
         return Row(type_, FALSE, found[0].reason, told(found))
     if row := _unread(type_, verdict, replicas):
         return row
-    warned = [told(found)] if found else []
-    if troubles := replicas.troubles(type_):
-        return Row(type_, FALSE, troubles[0][0], sentences([*(said for _, said in troubles), *warned]))
-    said = f"{replicas.placed} of {replicas.total} replicas have a node"
-    if replicas.placed < desired:
-        missing = said if replicas.live else "no replica exists yet"
-        return Row(type_, FALSE, Reason.PENDING, sentences([missing, *warned]))
+    lacks = replicas.placed < desired
+    troubles = replicas.troubles(type_)
+    others = [*why_not(shares, replicas, everywhere=lacks), *why_kept(verdict, replicas)]
+    others += [told(found)] if found else []
+    # A surplus replica that waits for room, as in a rollout, is none that is wanted; what is refused is wanted always.
+    if against := troubles if lacks else replicas.refusals(type_):
+        return Row(type_, FALSE, against[0][0], sentences([*(words for _, words in troubles), *others]))
+    said = [f"{replicas.placed} of {replicas.total} replicas have a node", *(words for _, words in troubles)]
+    if lacks:
+        missing = said if replicas.live else ["no replica exists yet"]
+        return Row(type_, FALSE, obstacle(shares) or Reason.PENDING, sentences([*missing, *others]))
     if not desired:
-        return Row(type_, TRUE, Reason.SCALED_TO_ZERO, sentences(["no replica is wanted", *warned]))
-    return Row(type_, TRUE, Reason.PLACED, sentences([said, *warned]))
+        return Row(type_, TRUE, Reason.SCALED_TO_ZERO, sentences(["no replica is wanted", *others]))
+    return Row(type_, TRUE, Reason.PLACED, sentences([*said, *others]))
 
 
 def _available(verdict: Verdict, replicas: Replicas) -> Row:
@@ -75,7 +82,7 @@ def _unread(type_: Condition, verdict: Verdict, replicas: Replicas) -> Row | Non
     return not_judged(type_) if verdict.judged.resource is None and replicas.are_none else None
 
 
-def _progressing(verdict: Verdict, replicas: Replicas) -> Row:
+def _progressing(verdict: Verdict, replicas: Replicas, shares: Sequence[Share]) -> Row:
     type_, made = Condition.PROGRESSING, replicas.workloads
     if "Deployment" in replicas.unknown:
         return unread(type_, "Deployment", replicas.unknown["Deployment"])
@@ -86,44 +93,46 @@ def _progressing(verdict: Verdict, replicas: Replicas) -> Row:
     if troubles := replicas.troubles(type_):
         return Row(type_, FALSE, troubles[0][0], sentences(message for _, message in troubles))
     desired = sum(one.desired for one in made)
-    if all(one.is_done for one in made):
+    moving = moves(shares, replicas)
+    if not moving and all(one.is_done for one in made):
         return Row(type_, FALSE, Reason.UP_TO_DATE, "every replica is of the newest version, and ready")
     updated, serving = (sum(min(getattr(one, of), one.desired) for one in made) for of in ("updated", "ready"))
     message = f"{updated} of {desired} replicas are of the newest version, {serving} of {desired} ready"
-    return Row(type_, TRUE, Reason.ROLLING_OUT, message)
+    return Row(type_, TRUE, Reason.ROLLING_OUT, sentences([*moving, message]))
 
 
 def _misplaced(verdict: Verdict, replicas: Replicas) -> Row:
-    type_, resource = Condition.MISPLACED, verdict.judged.resource
-    if not isinstance(resource, ModelDeployment):
+    type_ = Condition.MISPLACED
+    if verdict.judged.resource is None:
         return not_judged(type_)
-    found = verdict.of(type_)
-    choices = [choice.name for choice in resource.spec.placement.classes] if resource.spec.placement else []
+    found, choices = verdict.of(type_), declared(verdict.judged)
     unfit = {choices[step] for one in found for step in one.path if isinstance(step, int)}
-    used = {pod.hardware for pod in replicas.live}
+    used = replicas.by_class.keys()
     # A class that does not suit may be listed and never needed; where nothing runs yet, all that are listed count.
     if found and (used & unfit if used else set(choices) <= unfit):
-        return Row(type_, TRUE, Reason.MISPLACED, told(found))
+        cost = replicas.cost_per_hour(unfit)
+        paid = [f"{cost} an hour is paid for replicas on what suits other work"] if cost else []
+        return Row(type_, TRUE, Reason.MISPLACED, sentences([told(found), *paid]))
     return Row(type_, FALSE, Reason.WELL_PLACED, told(found) or "no class that it runs on suits other work only")
 
 
 def _counts(verdict: Verdict, replicas: Replicas) -> dict[str, Any]:
-    name, counts = verdict.judged.key.name, dict[str, Any]()
-    if len(name) <= LONGEST:
-        counts["selector"] = f"{MODEL}={name}"
+    counts: dict[str, Any] = {"selector": f"{MODEL}={label_value(verdict.judged.key.name)}"}
+    if rows := class_rows(verdict, replicas):
+        counts["classes"] = rows
     if "Pod" in replicas.unknown:
         return counts
     counts |= {"replicas": len(replicas.live), "readyReplicas": replicas.ready}
     if used := _used(verdict, replicas):
         counts["placedOn"] = ", ".join(used)
+    if "HardwareClass" not in replicas.unknown:
+        counts |= {"costPerHour": cost} if (cost := replicas.cost_per_hour()) else {}
     if "Node" not in replicas.unknown:
         counts |= {"regions": regions} if (regions := replicas.by_region()) else {}
     return counts
 
 
 def _used(verdict: Verdict, replicas: Replicas) -> list[str]:
-    resource = verdict.judged.resource
-    placement = resource.spec.placement if isinstance(resource, ModelDeployment) else None
-    preferred = [choice.name for choice in placement.classes] if placement else []
-    used = {pod.hardware for pod in replicas.live if pod.hardware}
+    preferred = declared(verdict.judged)
+    used = {name for name in replicas.by_class if name}
     return [*(name for name in preferred if name in used), *sorted(used.difference(preferred))]

@@ -1,19 +1,21 @@
 """The replicas of a model, and what is wrong with them: many pods fold up into a few sentences."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.findings import Condition, Reason
-from modelfleet.fleet.nodes import Node
+from modelfleet.fleet.labels import label_value
 from modelfleet.fleet.pods import Pod
-from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.fleet.troubles import Trouble
 from modelfleet.fleet.workloads import Workload
 from modelfleet.statuses.conditions import sentences
 from modelfleet.statuses.judged import Judged
+from modelfleet.statuses.money import cost_per_hour
+from modelfleet.statuses.scene import Scene
 
 MOST_REGIONS = 64
 RANK = {reason: rank for rank, reason in enumerate(Reason)}
@@ -28,8 +30,11 @@ class Replicas:
     """Pods that are replicas, or become some: neither ended nor about to go."""
     ended: Sequence[Pod]
     workloads: Sequence[Workload]
-    nodes: Mapping[str, Node]
-    unknown: Mapping[str, str]
+    refused: Sequence[Trouble]
+    """What of the model's children cannot be made at all."""
+    by_class: Mapping[str, Sequence[Pod]]
+    """The live ones by the names of the classes that they were made for; "" is none."""
+    scene: Scene
 
     @property
     def are_none(self) -> bool:
@@ -46,17 +51,31 @@ class Replicas:
         """How many serve."""
         return sum(pod.ready for pod in self.live)
 
+    def ready_on(self, hardware: str) -> int:
+        """How many of them serve from a class."""
+        return sum(pod.ready for pod in self.by_class.get(hardware, ()))
+
     @property
     def placed(self) -> int:
         """How many have a node."""
         return sum(bool(pod.node) for pod in self.live)
 
+    @property
+    def unknown(self) -> Mapping[str, str]:
+        """Kinds of which nothing is known, and why."""
+        return self.scene.snapshot.unknown
+
     def troubles(self, type_: Condition) -> list[tuple[Reason, str]]:
         """What speaks against this condition: one sentence for each reason, the hardest reason first."""
         found: defaultdict[Reason, list[str]] = defaultdict(list)
-        for reason, sentence in (*self._of_pods(type_), *self._of_workloads(type_), *self._of_ended(type_)):
+        parts = (self.refusals(type_), self._of_pods(type_), self._of_workloads(type_), self._of_ended(type_))
+        for reason, sentence in chain.from_iterable(parts):
             found[reason].append(sentence)
         return [(reason, sentences(found[reason])) for reason in sorted(found, key=RANK.__getitem__)]
+
+    def refusals(self, type_: Condition) -> list[tuple[Reason, str]]:
+        """What of it is not made for other causes than a lack of room, and speaks against this condition."""
+        return sorted((one.reason, one.message) for one in self.refused if one.condition is type_)
 
     def _of_pods(self, type_: Condition) -> Iterator[tuple[Reason, str]]:
         by_reason: defaultdict[Reason, list[str]] = defaultdict(list)
@@ -70,7 +89,7 @@ class Replicas:
             yield reason, several + min(messages)
 
     def _of_node(self, pod: Pod) -> Trouble | None:
-        node = self.nodes.get(pod.node)
+        node = self.scene.nodes.get(pod.node)
         if pod.ready or node is None or node.ready:
             return None
         return Trouble(Condition.AVAILABLE, Reason.NODES_NOT_READY, f'its node "{node.name}" is not ready')
@@ -87,9 +106,19 @@ class Replicas:
         for reason, message in sorted({(trouble.reason, trouble.message) for trouble in troubles}):
             yield reason, f"a replica before: {message}"
 
+    def cost_per_hour(self, classes: Collection[str] | None = None) -> str:
+        """What those of them cost that have a node, and are on these classes; empty where no price is known."""
+        return cost_per_hour(
+            (self.scene.class_of(pod.hardware), pod.units)
+            for name, pods in self.by_class.items()
+            for pod in pods
+            if pod.node and (classes is None or name in classes)
+        )
+
     def by_region(self) -> list[dict[str, Any]]:
         """These replicas by region, as they stand in a status; those whose region nobody knows are left out."""
-        regions = [(node.region, pod.ready) for pod in self.live if (node := self.nodes.get(pod.node)) and node.region]
+        nodes = self.scene.nodes
+        regions = [(node.region, pod.ready) for pod in self.live if (node := nodes.get(pod.node)) and node.region]
         every = Counter(region for region, _ in regions)
         ready = Counter(region for region, is_ready in regions if is_ready)
         largest = sorted(every, key=lambda region: (-every[region], region))[:MOST_REGIONS]
@@ -98,8 +127,15 @@ class Replicas:
         ]
 
 
-def replicas_of(judged: Judged, snapshot: FleetSnapshot, nodes: Mapping[str, Node]) -> Replicas:
+def declared(judged: Judged) -> list[str]:
+    """The names of the classes that a model names, in the order of its preference."""
+    placement = judged.resource.spec.placement if isinstance(judged.resource, ModelDeployment) else None
+    return [choice.name for choice in placement.classes] if placement else []
+
+
+def replicas_of(judged: Judged, scene: Scene) -> Replicas:
     """What is known of the replicas of this model; what was made for another object of its name is not its own."""
+    snapshot = scene.snapshot
     pods = [pod for pod in snapshot.pods.get(judged.key, ()) if not pod.terminating]
     workloads = [one for one in snapshot.workloads.get(judged.key, ()) if one.owner_uid in ("", judged.uid)]
     resource = judged.resource
@@ -108,4 +144,10 @@ def replicas_of(judged: Judged, snapshot: FleetSnapshot, nodes: Mapping[str, Nod
     else:
         desired = sum(one.desired for one in workloads)
     live = [pod for pod in pods if not pod.ended]
-    return Replicas(desired, live, [pod for pod in pods if pod.ended], workloads, nodes, snapshot.unknown)
+    # A class that is gone is known by its name all the same where the model still names it.
+    own = {label_value(name): name for name in declared(judged)}
+    by_class: defaultdict[str, list[Pod]] = defaultdict(list)
+    for pod in live:
+        by_class[own.get(pod.hardware) or scene.name_of(pod.hardware)].append(pod)
+    ended = [pod for pod in pods if pod.ended]
+    return Replicas(desired, live, ended, workloads, snapshot.refused.get(judged.key, ()), by_class, scene)

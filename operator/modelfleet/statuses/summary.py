@@ -6,34 +6,41 @@ from typing import Any
 
 from modelfleet.findings import Finding, Key
 from modelfleet.fleet.snapshot import FleetSnapshot
+from modelfleet.placement.result import FleetPlacement
 from modelfleet.statuses.capacity import Capacity
 from modelfleet.statuses.hardware import hardware_status
 from modelfleet.statuses.judged import Judged
 from modelfleet.statuses.model import model_status
 from modelfleet.statuses.policy import Names, policy_status
+from modelfleet.statuses.scene import Scene
 from modelfleet.statuses.verdict import Verdict
 
 
 def summarise(
-    snapshot: FleetSnapshot, judged: Iterable[Judged], findings: Iterable[Finding]
+    snapshot: FleetSnapshot,
+    judged: Iterable[Judged],
+    findings: Iterable[Finding],
+    placement: FleetPlacement | None = None,
 ) -> dict[Key, dict[str, Any]]:
     """The status of each judged object of our kinds, as it is written but without times: `settle` puts them in.
 
-    `findings` are those of the fleet; each verdict has its own beside them.
+    `findings` are those of the fleet; each verdict has its own beside them. Without a `placement` nothing is said of
+    where replicas are to be, nor of the units that there are.
     """
     found: defaultdict[Key, list[Finding]] = defaultdict(list)
     for finding in findings:
         found[finding.subject].append(finding)
-    capacity, names = Capacity(snapshot), Names(snapshot)
-    nodes = {node.name: node for node in snapshot.nodes}
+    capacity, names, scene = Capacity(snapshot), Names(snapshot), Scene(snapshot, placement)
+    # Who holds what is known where both nodes and pods are.
+    stock = placement.stock if placement and not snapshot.unknown.keys() & {"Node", "Pod"} else None
     statuses: dict[Key, dict[str, Any]] = {}
     for one in judged:
         verdict = Verdict(one, (*one.findings, *found.get(one.key, ())), snapshot.unknown, snapshot.unread)
         match one.key.kind:
             case "HardwareClass":
-                statuses[one.key] = hardware_status(verdict, capacity)
+                statuses[one.key] = hardware_status(verdict, capacity, stock)
             case "ModelDeployment":
-                statuses[one.key] = model_status(verdict, snapshot, nodes)
+                statuses[one.key] = model_status(verdict, scene)
             case "RoutingPolicy":
                 statuses[one.key] = policy_status(verdict, names)
             case _:

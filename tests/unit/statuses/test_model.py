@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from modelfleet.findings import Key
 from tests.support.cluster_objects import UNSCHEDULABLE, condition, deployment, node, pod, unscheduled, waiting
 from tests.support.documents import Document, hardware_class, model
 from tests.support.statuses import Cluster, M, Said, said, statuses, types
@@ -244,8 +243,3 @@ def test_a_spec_that_is_wrong_and_that_nothing_was_made_of_is_judged_no_further(
     found = status(raw=model(work="broken"))
     others = ("ResolvedRefs", "Placed", "Available", "Progressing", "Misplaced")
     assert {said(found, type_)[:2] for type_ in others} == {("Unknown", "NotAccepted")}
-
-
-def test_a_name_that_is_too_long_for_a_label_has_no_selector() -> None:
-    name = "m" * 64
-    assert "selector" not in statuses(model(name=name))[Key("ModelDeployment", "default", name)]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,15 +14,18 @@ from hypothesis import strategies as st
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.findings import Condition, Key, Reason
-from modelfleet.statuses.times import settle
+from modelfleet.fleet.troubles import Trouble
+from modelfleet.placement.plan import plan_placement
+from modelfleet.statuses.times import TIME, same, settle
 from tests.sizes import scale
 from tests.support.cluster_objects import condition, deployment, node, pod, unscheduled, waiting
 from tests.support.documents import Document, hardware_class, model, policy
-from tests.support.statuses import NOW, Cluster, statuses, types
+from tests.support.statuses import NOW, Cluster, planned, statuses, types
 from tests.support.strategies import documents, mistaken
 from tests.support.values import JSON
 
 PAGE = Path(__file__).parents[3] / "docs" / "status.md"
+LATER = "2026-02-01T00:00:00Z"
 UNREAD = ("HardwareClass", "ModelDeployment", "RoutingPolicy", "Node", "Pod", "Deployment", "Secret")
 NODES = st.lists(st.sampled_from([node(), node("b", ready=False), node("c", region="", pool="b")]) | JSON, max_size=3)
 PODS = st.lists(
@@ -42,8 +46,24 @@ DEPLOYMENTS = st.lists(
     | JSON,
     max_size=2,
 )
+STANDINGS = st.lists(
+    st.fixed_dictionaries(
+        {"name": st.sampled_from(["gpu", "m", "old"])},
+        optional={"reason": st.sampled_from(["Full", "RoomAgain", "Unschedulable", "Chosen"]) | JSON, "since": JSON},
+    ),
+    max_size=3,
+    unique_by=lambda one: str(one["name"]),
+)
+REFUSALS = st.sampled_from([(), (Trouble(Condition.PLACED, Reason.NAME_TAKEN, "taken\n: rename it"),)])
 CLUSTERS = st.builds(
-    Cluster, NODES, PODS, DEPLOYMENTS, st.dictionaries(st.sampled_from(UNREAD), st.text(max_size=9), max_size=3)
+    Cluster,
+    NODES,
+    PODS,
+    DEPLOYMENTS,
+    st.dictionaries(st.sampled_from(UNREAD), st.text(max_size=9), max_size=3),
+    STANDINGS,
+    REFUSALS,
+    st.sampled_from([None, planned(), plan_placement]),
 )
 SOME = settings(max_examples=scale(25, 1_500))
 """Each is a whole fleet."""
@@ -59,6 +79,10 @@ def assert_sound(key: Key, status: dict[str, Any]) -> None:
     assert {one.reason for one in read.conditions} <= set(Reason)
     assert all(one.observed_generation == read.observed_generation for one in read.conditions)
     assert all(one.message and one.message.isprintable() for one in read.conditions)
+    for one in getattr(read, "classes", None) or ():
+        assert (one.message or "").isprintable()
+        assert one.since is None or TIME.fullmatch(one.since)
+    assert same(settle(status, settled, LATER), settled)
 
 
 @SOME
@@ -78,7 +102,7 @@ def test_the_order_of_arrival_changes_no_status(raws: list[Document], cluster: C
     nodes, pods, deployments = (
         dice.sample(part, len(part)) for part in (cluster.nodes, cluster.pods, cluster.deployments)
     )
-    mixed = Cluster(nodes, pods, deployments, cluster.unknown)
+    mixed = replace(cluster, nodes=nodes, pods=pods, deployments=deployments)
     assert statuses(*by_key.values(), cluster=cluster) == statuses(*turned, cluster=mixed)
 
 

@@ -17,6 +17,7 @@ COLUMNS = (
     READY,
     REASON,
     Column("Units", ".status.units.total", "Units that the ready nodes hold.", "integer"),
+    Column("Used", ".status.units.used", "Units that models take.", "integer"),
     Column("Free", ".status.units.free", "Units that another model could take.", "integer"),
     Column("Unit-Hour", ".spec.price.perUnitHour", "The price of one unit for an hour."),
     AGE,

@@ -11,10 +11,14 @@ class ClassStatus(Model):
 
     name: String = Field(description="The name of the HardwareClass.")
     chosen: Flag = Field(description="Whether replicas run there, or should.")
-    replicas: Integer = Field(default=0, description="Replicas there.", ge=0)
-    ready_replicas: Integer = Field(default=0, description="Those of them that are ready.", ge=0)
+    units: Integer | None = Field(default=None, description="How many units of it one replica takes.", ge=0)
+    replicas: Integer | None = Field(default=None, description="Replicas there.", ge=0)
+    ready_replicas: Integer | None = Field(default=None, description="Those of them that are ready.", ge=0)
     reason: String | None = Field(default=None, description="Why it was chosen or refused, in one word.")
     message: String | None = Field(default=None, description="The same for people.")
+    since: String | None = Field(
+        default=None, description="When the reason came to be.", json_schema_extra={"format": "date-time"}
+    )
 
 
 class RegionReplicas(Model):
@@ -33,7 +37,7 @@ class ModelDeploymentStatus(Status):
     selector: String | None = Field(default=None, description="The label selector of its pods, for autoscalers.")
     placed_on: String | None = Field(default=None, description="The classes in use, the preferred one first.")
     classes: ByName[ClassStatus] | None = Field(
-        default=None, description="Every class of the placement, and why it was chosen or refused.", max_length=8
+        default=None, description="Every class of the placement, and why it was chosen or refused.", max_length=16
     )
     regions: ByName[RegionReplicas] | None = Field(default=None, description="Replicas by region.", max_length=64)
     cost_per_hour: String | None = Field(
