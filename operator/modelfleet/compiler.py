@@ -10,13 +10,15 @@ from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.envoy.check import Defect, Seen, without_defective
 from modelfleet.envoy.gateway import render_gateway
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.findings import Finding, Key, keeps_out
+from modelfleet.findings import Finding, Key, Reason, keeps_out
 from modelfleet.fleet.readable import check_readable, keyless
 from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.references import check_references
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.placement.fit import check_fit
 from modelfleet.placement.overlap import check_overlap
+from modelfleet.placement.plan import plan_placement
+from modelfleet.placement.result import FleetPlacement
 from modelfleet.placement.suits import check_suits
 from modelfleet.routing.claims import check_claims
 from modelfleet.routing.facts import check_facts
@@ -29,6 +31,9 @@ from modelfleet.routing.size import check_size
 from modelfleet.routing.times import check_times
 from modelfleet.routing.transport import check_transport
 from modelfleet.routing.unsupported import check_support
+from modelfleet.workloads.check import check_children
+from modelfleet.workloads.options import Options
+from modelfleet.workloads.recipe import Recipe, recipe_of
 
 ALONE: tuple[Callable[[FleetSnapshot], Iterable[Finding]], ...] = (
     check_references,
@@ -47,6 +52,9 @@ ALONE: tuple[Callable[[FleetSnapshot], Iterable[Finding]], ...] = (
 )
 """What is said of an object whatever else policies claim."""
 CHECKS = (*ALONE, check_claims)
+
+PLACED = frozenset({Reason.HARDWARE_CLASS_NOT_FOUND, Reason.REF_NOT_PERMITTED, Reason.DOES_NOT_FIT})
+"""What is wrong with one class of a model: placement has the others, and keeps what runs."""
 
 R = TypeVar("R", bound=Resource)
 
@@ -96,6 +104,29 @@ def compile_fleet(
     recall = Recall(before.recall)
     gateways, defects = _render(settled, {} if seen is None else seen, recall)
     return FleetPlan(gateways, InForce(models, policies, recall), tuple(findings), defects)
+
+
+@dataclass(frozen=True, slots=True)
+class ChildrenPlan:
+    """What the models of a fleet come to on hardware of one's own."""
+
+    placement: FleetPlacement
+    recipes: Mapping[Key, Recipe]
+    """What is to be made for each model. Of one that is not named, all is left as it is."""
+    findings: tuple[Finding, ...]
+
+
+def compile_children(snapshot: FleetSnapshot, findings: Iterable[Finding], options: Options) -> ChildrenPlan:
+    """Where each model is to run, and what is made for it. `findings` are those of the fleet."""
+    more = tuple(check_children(snapshot, options))
+    wrong = {one.subject for one in (*findings, *more) if keeps_out(one) and one.reason not in PLACED}
+    placement = plan_placement(snapshot)
+    recipes = {
+        key: recipe_of(snapshot.models[key], placed, snapshot)
+        for key, placed in placement.models.items()
+        if key not in wrong
+    }
+    return ChildrenPlan(placement, recipes, more)
 
 
 def _found(snapshot: FleetSnapshot) -> Iterator[Finding]:

@@ -3,15 +3,18 @@
 import logging
 import signal
 import socket
+import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
 from modelfleet import __version__
-from modelfleet.compiler import InForce, compile_fleet
+from modelfleet.app.households import Households
+from modelfleet.compiler import InForce, compile_children, compile_fleet
+from modelfleet.controllers.children import ChildSync
 from modelfleet.controllers.frame import Frame
 from modelfleet.controllers.guard import Guard
 from modelfleet.controllers.health import Health
@@ -30,11 +33,12 @@ from modelfleet.kube.errors import Forbidden, KubeError, NotFound, Unusable
 from modelfleet.kube.lease import LeaseKeeper
 from modelfleet.kube.rate import TokenBucket
 from modelfleet.sources.cluster import cluster_snapshot, parsed, with_holders
-from modelfleet.sources.kinds import Scope, scopes
+from modelfleet.sources.kinds import BY_KIND, Scope, scopes
 from modelfleet.sources.store import Change, FleetStore
 from modelfleet.statuses.judged import judged_of
 from modelfleet.statuses.summary import summarise
 from modelfleet.telemetry import Telemetry
+from modelfleet.workloads.options import Options
 
 LEASE = "modelfleet-operator"
 ASK_AGAIN_S = 2.0
@@ -57,6 +61,7 @@ class OperatorOptions:
     burst: int = 40
     resync: float = SWEEP_S
     """Seconds after which everything is listed again, whether or not a watch missed anything."""
+    children: Options = field(default_factory=Options)
 
 
 class Operator:
@@ -64,7 +69,7 @@ class Operator:
 
     def __init__(self, client: Client, options: OperatorOptions) -> None:
         watched = scopes(options.namespaces)
-        self._namespaces = options.namespaces
+        self._options = options
         self.client = client
         self.telemetry = Telemetry()
         self.store = FleetStore(watched)
@@ -74,6 +79,8 @@ class Operator:
         bucket = TokenBucket(options.rate, options.burst)
         self.posting = Posting(client, self.identity, self.telemetry, self.lease.holds)
         self.statuses = StatusSync(client, self.store, self.lease.holds, bucket, self.posting, self.telemetry)
+        self.children = ChildSync(client, self.store, self.lease.holds, bucket, self.telemetry, self._poke)
+        self.households = Households(options.children)
         self.loop = CompileLoop(self._look, self.telemetry.compile_failures.inc)
         self.holders = HolderReader(client, options.secrets, self.telemetry, self.loop.poke)
         self.lists = Lists(client, self.store, watched, self.telemetry, self._listed, self._found, every=options.resync)
@@ -85,7 +92,8 @@ class Operator:
 
     def start(self) -> None:
         """Starts every part but the election, without which nothing is written; each waits for what it needs."""
-        for part in (self.lists, self.frame, self.holders, self.loop, self.posting, self.statuses):
+        writing = (self.posting, self.statuses, self.children)
+        for part in (self.lists, self.frame, self.holders, self.loop, *writing):
             part.start()
 
     def stand(self) -> None:
@@ -94,15 +102,19 @@ class Operator:
 
     def stop(self) -> None:
         """Stops writing first, then lets others write, then stops to look."""
-        for part in (self.loop, self.statuses, self.posting, self.lease, self.holders, self.lists, self.frame):
+        writing = (self.loop, self.children, self.statuses, self.posting)
+        for part in (*writing, self.lease, self.holders, self.lists, self.frame):
             part.stop()
 
     def observe(self, raw: Mapping[str, Any], *, gone: bool) -> None:
         """What a watch tells."""
         change = self.store.observe(raw, gone=gone)
         self.telemetry.events.labels(str(raw.get("kind")), change.name.lower()).inc()
+        key = key_of(raw, "")
         if change is Change.STATUS:
-            self.statuses.look(key_of(raw, ""))
+            self.statuses.look(key)
+        if change is not Change.NOTHING and BY_KIND[key.kind].is_child:
+            self.children.look(key)
         self._changed(change)
 
     def _changed(self, change: Change) -> None:
@@ -112,6 +124,7 @@ class Operator:
     def _listed(self, change: Change) -> None:
         # A list may bring both, and tells the larger.
         self.statuses.look_at_all()
+        self.children.look_at_all()
         self._changed(change)
 
     def _found(self, _: Scope) -> None:
@@ -123,24 +136,42 @@ class Operator:
 
     def _leads(self, leads: bool) -> None:
         self.telemetry.leader.set(leads)
+        # Until now another process has judged, and what it found stands in the statuses.
+        self.households.forget_standings()
         if leads:
+            self.loop.poke()
             self.statuses.look_at_all()
+            self.children.look_at_all()
 
     def _look(self) -> None:
         """Looks at the whole fleet. Never before all has been read: half a fleet is another fleet."""
         if not self.store.is_filled:
             return
-        bare = cluster_snapshot(self.store)
-        snapshot = with_holders(bare, self.holders.read(referred_holders(bare), HOLDERS_S))
+        bare = cluster_snapshot(self.store, time.time(), self.children.refused())
+        read = with_holders(bare, self.holders.read(referred_holders(bare), HOLDERS_S))
+        judged = {one.key: judged_of(one) for one in parsed(self.store)}
+        uids = {key: one.uid for key, one in judged.items()}
+        snapshot = replace(read, standing=self.households.standing(read.standing, uids))
         with self.telemetry.compile_seconds.time():
             plan = compile_fleet(snapshot, self._in_force)
             self._in_force = plan.in_force
-            judged = {one.key: judged_of(one) for one in parsed(self.store)}
-            statuses = summarise(snapshot, judged.values(), plan.findings)
-        self._count(plan.findings)
+            children = compile_children(snapshot, plan.findings, self._options.children)
+            findings = (*plan.findings, *children.findings)
+            statuses = summarise(snapshot, judged.values(), findings, children.placement)
+            families = self.households.families(children, uids)
+        self._count(findings)
+        self.children.apply(families)
         wanted = {key: Wanted(judged[key].uid, status) for key, status in statuses.items()}
         # Who serves single namespaces writes on nothing that others share.
-        self.statuses.apply({key: one for key, one in wanted.items() if key.namespace or not self._namespaces})
+        self.statuses.apply({key: one for key, one in wanted.items() if key.namespace or not self._options.namespaces})
+        self._wake_at(children.placement.wake_at)
+
+    def _wake_at(self, moment: float | None) -> None:
+        # The loop has the clock that nobody sets, and what stands in statuses has everybody's.
+        self.loop.wake_at(None if moment is None else time.monotonic() + max(moment - time.time(), 0.0))
+
+    def _poke(self) -> None:
+        self.loop.poke()
 
     def _count(self, findings: Any) -> None:
         self.telemetry.findings.clear()
@@ -155,10 +186,14 @@ class Operator:
         self.telemetry.loop_lag.set_function(self.frame.lag)
         self.telemetry.synced.set_function(lambda: float(not self.store.unread()))
         self.telemetry.waiting.set_function(self.statuses.waiting)
+        self.telemetry.children.set_function(self.children.waiting)
 
     def _ages(self) -> dict[str, float]:
         ages: dict[str, float] = {}
+        absent = self.store.absent()
         for scope, age in self.watches.ages().items():
+            if scope in absent:  # there is nothing that it could tell of
+                continue
             ages[scope.watched.kind] = max(age, ages.get(scope.watched.kind, 0.0))
         return ages
 

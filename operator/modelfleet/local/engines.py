@@ -9,9 +9,10 @@ from typing import Final
 
 from modelfleet.api.modeldeployment.engine import Engine, EngineName, EnvVar
 from modelfleet.api.modeldeployment.kind import ModelDeployment
-from modelfleet.api.modeldeployment.spec import ServedModel
+from modelfleet.api.modeldeployment.spec import ModelDeploymentSpec
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Hidden
+from modelfleet.workloads.engines.llamacpp import MODES
 
 HOST: Final = "127.0.0.1"
 READY_WITHIN_S: Final = 600.0
@@ -77,32 +78,34 @@ def _program(model: ModelDeployment, engine: Engine) -> _Program | Missing:
         return Missing("it has an image and no command, and no images run here: add engine.command")
     if engine.name not in PROGRAMS:
         return Missing(f"{engine.name} is not started on one machine: add engine.command, or use another engine")
-    command, env = PROGRAMS[engine.name](model.spec.model)
+    command, env = PROGRAMS[engine.name](model.spec)
     absent = Missing(f"{command[0]} is not installed: install it, or name it with engine.command")
     return (command, env) if which(command[0]) else absent
 
 
-def _sim(model: ServedModel) -> _Program:
-    words = (sys.executable, "-m", "modelfleet.engines_sim", "--model", model.name)
+def _sim(spec: ModelDeploymentSpec) -> _Program:
+    words = (sys.executable, "-m", "modelfleet.engines_sim", "--model", spec.model.name)
     return (*words, "--listen", f"{HOST}:$(PORT)"), ()
 
 
-def _llamacpp(model: ServedModel) -> _Program:
-    words = ("llama-server", "--host", HOST, "--port", "$(PORT)", "--alias", model.name)
-    return (*words, *_llamacpp_weights(model.source or "")), ()
+def _llamacpp(spec: ModelDeploymentSpec) -> _Program:
+    words = ("llama-server", "--host", HOST, "--port", "$(PORT)", "--alias", spec.model.name)
+    mode = (MODES[spec.work],) if spec.work in MODES else ()
+    return (*words, *_llamacpp_weights(spec.model.source or ""), *mode), ()
 
 
-def _vllm(model: ServedModel) -> _Program:
+def _vllm(spec: ModelDeploymentSpec) -> _Program:
+    model = spec.model
     weights = (model.source or model.name).removeprefix("hf://").removeprefix("file://")
     words = ("vllm", "serve", weights, "--host", HOST, "--port", "$(PORT)")
     return (*words, "--served-model-name", model.name), ()
 
 
-def _ollama(_: ServedModel) -> _Program:
+def _ollama(_: ModelDeploymentSpec) -> _Program:
     return ("ollama", "serve"), (("OLLAMA_HOST", f"{HOST}:$(PORT)"),)
 
 
-PROGRAMS: Final[Mapping[EngineName, Callable[[ServedModel], _Program]]] = {
+PROGRAMS: Final[Mapping[EngineName, Callable[[ModelDeploymentSpec], _Program]]] = {
     EngineName.SIM: _sim,
     EngineName.LLAMACPP: _llamacpp,
     EngineName.VLLM: _vllm,

@@ -13,7 +13,9 @@ from tests.testbed.bed import Bed, expect
 RBAC = "rbac.authorization.k8s.io"
 SECRETS = "/api/v1/namespaces/default/secrets"
 LOOK = ["get", "list", "watch"]
+MAKE = ["create", "delete", "patch"]
 BESIDES = (
+    *((watched.group, [watched.plural], MAKE) for watched in WATCHED if watched.is_child),
     ("modelfleet.dev", [f"{watched.plural}/status" for watched in WATCHED if watched.is_ours], ["patch"]),
     ("", ["secrets", "configmaps"], ["get"]),
     ("", ["events"], ["get", "create", "patch"]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelfleet.sources.kinds import WATCHED
+from tests.cluster.operator.objects import SERVED
 from tests.cluster.operator.process import Operator, running
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
@@ -40,7 +40,7 @@ def lasting(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Operator]:
 def shared(lasting: Operator) -> Iterator[Operator]:
     """The same for each test of a module, and whole before each; what a test breaks ends with it."""
     process = lasting.pid
-    wait_for("every watch to run", lambda: lasting.proxy.watches("lasting") == len(WATCHED))
+    wait_for("every watch to run", lambda: lasting.proxy.watches("lasting") == len(SERVED))
     yield lasting
     lasting.proxy.clear()
     assert lasting.is_running(), f"the operator ended:\n{lasting.last_words()}"

@@ -5,11 +5,15 @@ from typing import Any
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.meta import API_VERSION
+from modelfleet.sources.kinds import WATCHED
 from tests.testbed.api import Api, wait_for
 from tests.testbed.bed import expect
 
 HOSTED = {"model": {"name": "m"}, "external": {"url": "https://api.example.com/v1"}}
 """A model that needs no hardware."""
+
+SERVED = tuple(watched for watched in WATCHED if watched.kind != "ScaledObject")
+"""What is watched on the testbed, which has all but what KEDA brings."""
 
 
 def url(kind: str, namespace: str = "", name: str = "") -> str:
@@ -59,6 +63,12 @@ def make(api: Api, *objects: dict[str, Any]) -> None:
 def gone(api: Api, kind: str, namespace: str, name: str) -> None:
     """Deletes one."""
     expect(api.delete(url(kind, namespace, name)), HTTPStatus.OK)
+
+
+def is_ending(api: Api) -> bool:
+    """Whether a namespace is going away: what is in it goes piece by piece, and each piece is a change."""
+    items = expect(api.get("/api/v1/namespaces"), HTTPStatus.OK)["items"]
+    return any(item["status"]["phase"] == "Terminating" for item in items)
 
 
 def status(api: Api, kind: str, namespace: str, name: str) -> dict[str, Any]:

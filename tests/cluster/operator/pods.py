@@ -1,16 +1,16 @@
-"""Deployments with our labels, as the operator is to make them, and pods that a kubelet would complain of."""
+"""Models that run on hardware of one's own, what an operator makes of them, and pods that a kubelet complains of."""
 
 from http import HTTPStatus
 from typing import Any
 
-from modelfleet.api.meta import API_VERSION
-from tests.cluster.operator.objects import hardware, make, manifest, url
+from modelfleet.workloads.names import deployment_name
+from modelfleet.workloads.options import OURS
+from tests.cluster.operator.objects import hardware, make, manifest
 from tests.testbed.api import Api, wait_for
 from tests.testbed.bed import expect, is_true
 
 UNREADY = "modelfleet.dev/test-unready"
 """Keeps a simulated pod from becoming ready."""
-CPU = {"modelfleet.example.com/pool": "cpu-large"}
 
 
 def own_model(name: str, namespace: str, hardware: str, replicas: int = 1) -> dict[str, Any]:
@@ -24,35 +24,17 @@ def own_model(name: str, namespace: str, hardware: str, replicas: int = 1) -> di
     return manifest("ModelDeployment", name, namespace, spec)
 
 
-def placed_model(api: Api, namespace: str, replicas: int = 1, *, ready: bool = True, **pod: Any) -> str:
-    """The model `m`, its class of hardware and its Deployment, whose pods have these fields too; the class's name."""
+def placed_model(api: Api, namespace: str, replicas: int = 1) -> str:
+    """The model `m` and its class of hardware, of which an operator makes the rest; the class's name."""
     name = f"cpu-{namespace}"
     make(api, hardware(name), own_model("m", namespace, name, replicas))
-    deploy(api, namespace, name, replicas, ready=ready, **pod)
     return name
 
 
-def deploy(api: Api, namespace: str, hardware: str, replicas: int = 1, *, ready: bool = True, **pod: Any) -> None:
-    """What the operator is to make of the model `m`."""
-    labels = {"modelfleet.dev/model": "m", "modelfleet.dev/hardware-class": hardware}
-    labels["app.kubernetes.io/managed-by"] = "modelfleet"
-    owner = expect(api.get(url("ModelDeployment", namespace, "m")), HTTPStatus.OK)["metadata"]["uid"]
-    reference = {"apiVersion": API_VERSION, "kind": "ModelDeployment", "name": "m", "uid": owner, "controller": True}
-    resources = {"requests": {"cpu": "1"}, "limits": {"cpu": "1", "memory": "4Gi"}}
-    container = {"name": "engine", "image": "registry.example.com/engine:1", "resources": resources}
-    annotations = {} if ready else {UNREADY: "yes"}
-    made = {
-        "metadata": {"name": "m-cpu", "labels": labels, "ownerReferences": [reference]},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {"labels": labels, "annotations": annotations},
-                "spec": {"nodeSelector": CPU, "containers": [container], **pod},
-            },
-        },
-    }
-    expect(api.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", made), HTTPStatus.CREATED)
+def deployment(namespace: str, model: str = "m") -> str:
+    """The path of what the operator makes of a model on that class."""
+    name = deployment_name(model, f"cpu-{namespace}")
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
 
 
 def pods(api: Api, namespace: str) -> list[dict[str, Any]]:
@@ -76,7 +58,7 @@ def complain(api: Api, pod: str, state: dict[str, Any], restarts: int = 0, last:
     """Writes the status of its only container, as the kubelet does."""
     container = {
         "name": "engine",
-        "image": "registry.example.com/engine:1",
+        "image": OURS,
         "imageID": "",
         "ready": False,
         "restartCount": restarts,

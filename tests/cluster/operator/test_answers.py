@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.operator.accounts import Account
 from tests.cluster.operator.conftest import LEASE
-from tests.cluster.operator.objects import condition, hardware, hosted, make, status, url, wait_for_condition
+from tests.cluster.operator.objects import SERVED, condition, hardware, hosted, make, status, url, wait_for_condition
 from tests.cluster.operator.pods import own_model
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.sights import sees_what_is_made
@@ -164,7 +164,7 @@ def test_a_token_that_ends_is_read_anew_from_where_it_stands(
     bed: Bed, namespace: str, shared: Operator, account: Account, evidence: Callable[..., None]
 ) -> None:
     time.sleep(max(0.0, account.ended_at + TRUSTED_S - time.monotonic()))
-    shared.proxy.add(Rule(GONE, verb="watch", count=8))
+    shared.proxy.add(Rule(GONE, verb="watch", count=len(SERVED)))
     took = sees_what_is_made(bed.api, namespace, patience=5)
     refused = sum(write.served == HTTPStatus.UNAUTHORIZED for write in shared.proxy.writes)
     evidence(told_after_s=round(took, 1), writes_refused=refused)

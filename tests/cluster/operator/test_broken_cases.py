@@ -163,7 +163,6 @@ CASES = {
         " left to run on; lower units, or raise its maxUnits",
         lambda at: at.make(at.class_(capacity={"market": "reserved", "maxUnits": 2}), at.model(units=4)),
         lambda at: at.make(at.model(units=2)),
-        well="Pending",
     ),
     "a clause that is not enforced yet": Case(
         "RoutingPolicy",
@@ -186,7 +185,6 @@ CASES = {
         "spec.scale.replicas: is 0, so nothing serves the model: raise it",
         lambda at: at.make(at.class_(), {**at.model(), "spec": {**at.model()["spec"], "scale": {"replicas": 0}}}),
         lambda at: at.make(at.model()),
-        well="Pending",
     ),
     "two classes with the same nodes": Case(
         "HardwareClass",
@@ -209,7 +207,7 @@ CASES = {
         " Misplaced; choose another class, or add inference to its suits",
         lambda at: at.make(at.class_(suits=["simulation"]), at.model()),
         lambda at: at.make(at.class_(suits=["simulation", "inference"])),
-        ready="Pending",
+        ready="Ready",
         well="False",
     ),
 }
@@ -231,10 +229,10 @@ def test_a_mistake_is_told_on_the_object_with_field_and_remedy_and_heals(place: 
     case.broken(place)
     found = wait_for_condition(place.api, case.kind, namespace, name, case.type, case.reason)
     assert found["message"] == case.message.replace("NS", place.namespace).replace("HW", place.hardware)
-    summed = condition(place.api, case.kind, namespace, name)
     if case.ready:
-        assert summed["reason"] == case.ready
+        wait_for_condition(place.api, case.kind, namespace, name, "Ready", case.ready)
     else:
+        summed = condition(place.api, case.kind, namespace, name)
         assert (summed["status"], summed["reason"], summed["message"]) == ("False", case.reason, found["message"])
     case.mended(place)
     healed = wait_for_condition(place.api, case.kind, namespace, name, case.type, case.well)

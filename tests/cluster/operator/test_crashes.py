@@ -1,15 +1,14 @@
 """An operator that is killed and started again, at any moment of its work: in the end nothing tells that it was."""
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from itertools import islice, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from tests.cluster.operator.conftest import LEASE
+from tests.cluster.operator.killing import Blow, again, blows, timeless
 from tests.cluster.operator.objects import gone, hardware, hosted, make, manifest, routed, url
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.writers import on_objects, wait_until_still
@@ -21,6 +20,9 @@ from tests.testbed.faults import FaultProxy, Freeze, Rule
 KILLS, RESTARTS, OBJECTS = scale(6, 100), scale(3, 30), scale(10, 300)
 PROMPT_S = 10.0
 """What the user waits for at most, from the start of the next operator on."""
+
+POOL = {"modelfleet.example.com/pool": "cpu-large", "topology.kubernetes.io/region": "eu-west-1"}
+"""Nodes of one region: which of them the scheduler takes is then nothing that is told."""
 
 Step = Callable[[Api, str], None]
 Said = dict[tuple[str, str], Any]
@@ -35,7 +37,7 @@ def on_hardware(name: str, namespace: str) -> dict[str, Any]:
 SCRIPT: tuple[Step, ...] = (
     lambda api, ns: make(api, hosted("frontier", ns), routed("chat", ns, "frontier"), routed("code", ns, "local")),
     lambda api, ns: make(api, on_hardware("local", ns)),
-    lambda api, ns: make(api, hardware(f"cpu-{ns}"), routed("chat", ns, "frontierr")),
+    lambda api, ns: make(api, hardware(f"cpu-{ns}", POOL), routed("chat", ns, "frontierr")),
     lambda api, ns: gone(api, "ModelDeployment", ns, "frontier"),
     lambda api, ns: make(api, hardware(f"cpu-{ns}", {"pool": "none"}), routed("code", ns, "frontier")),
     lambda api, ns: make(api, hosted("frontier", ns), routed("chat", ns, "local"), routed("more", ns, "frontier")),
@@ -46,23 +48,6 @@ SCRIPT: tuple[Step, ...] = (
     lambda api, ns: gone(api, "ModelDeployment", ns, "local"),
 )
 """What a user does; each step changes what is to be said of several objects."""
-
-
-class Blow(NamedTuple):
-    """When the operator is killed: on either side of its n-th write of a status, or at a moment after the change."""
-
-    how: str
-    write: int
-    moment: float
-    sleeps: bool
-    """Whether the next change comes while no operator runs."""
-
-
-def blows(seed: int) -> Iterator[Blow]:
-    chance = random.Random(seed)
-    while True:
-        how = chance.choice(("before a write", "after a write", "at a moment"))
-        yield Blow(how, chance.randrange(4), chance.uniform(0, 0.5), chance.random() < 0.25)
 
 
 @pytest.fixture
@@ -84,24 +69,12 @@ def said(bed: Bed, namespace: str) -> Said:
     return found
 
 
-def timeless(status: Any) -> Any:
-    if isinstance(status, dict):
-        return {name: timeless(part) for name, part in status.items() if name != "lastTransitionTime"}
-    return [timeless(part) for part in status] if isinstance(status, list) else status
-
-
 def clear(bed: Bed, namespace: str) -> None:
     """Takes away all that the script makes."""
     for kind in ("RoutingPolicy", "ModelDeployment"):
         expect(bed.api.delete(url(kind, namespace)), HTTPStatus.OK)
     bed.api.delete(url("HardwareClass", "", f"cpu-{namespace}"))
     wait_for("all to be gone", lambda: said(bed, namespace) == {})
-
-
-def again(bed: Bed, operator: Operator) -> None:
-    """Another process in the place of a dead one, whose Lease is taken from it: its end is not what this is about."""
-    bed.api.delete(LEASE)
-    operator.start()
 
 
 def strike(bed: Bed, namespace: str, operator: Operator, step: Step, blow: Blow, expected: Said) -> bool:
@@ -148,7 +121,7 @@ def test_a_kill_at_any_moment_of_a_series_of_changes_leaves_no_trace_in_the_stat
     expected = undisturbed(bed, namespace, proxy)
     clear(bed, namespace)
     hits, slowest, turn = 0, 0.0, 0
-    for blow in islice(blows(seed=8), KILLS):
+    for blow in islice(blows(seed=8, writes=4), KILLS):
         if turn >= len(expected):
             clear(bed, namespace)
             turn = 0

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.cluster.operator.objects import hosted, make, routed, status, url, wait_for_condition
+from tests.cluster.operator.objects import SERVED, hosted, make, routed, status, url, wait_for_condition
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.sights import pair, resolved, sees_what_is_gone, sees_what_is_made, without_model
 from tests.sizes import SOAK, scale
@@ -88,7 +88,7 @@ def test_who_was_stopped_finds_what_went_meanwhile_when_it_goes_on(
         time.sleep(scale(3, 240))
         shared.proxy.up("lasting")
         # What was so long ago no API server remembers.
-        shared.proxy.add(Rule(GONE, verb="watch", count=8))
+        shared.proxy.add(Rule(GONE, verb="watch", count=len(SERVED)))
     finally:
         shared.thaw()
     evidence(seconds=round(sees_what_is_gone(bed.api, namespace), 1))

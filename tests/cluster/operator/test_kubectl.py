@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.operator.admission import held_pods
 from tests.cluster.operator.objects import gone, hardware, hosted, make, routed, url, wait_for_condition
-from tests.cluster.operator.pods import deploy, own_model, placed_model
+from tests.cluster.operator.pods import own_model, placed_model, recover, running_pod
 from tests.cluster.operator.process import Operator
 from tests.cluster.test_resources import kubectl, needs_kubectl
 from tests.testbed.api import wait_for
@@ -18,8 +19,9 @@ Row = dict[str, str]
 NEAR = 'spec.tiers[0].models[0].name: no ModelDeployment "frontierr" is declared (did you mean "frontier"?)'
 MISSING = f"{NEAR}: correct the name, or add it"
 NOWHERE = "spec.nodes.selector: no node has pool=nowhere: no node has a label pool; correct the selector, or label the"
+UNLABELLED = "no node has the labels of the class, pool=nowhere"
 COLUMNS = {
-    "hardwareclass": ["NAME", "FAMILY", "MARKET", "READY", "REASON", "UNITS", "FREE", "UNIT-HOUR", "AGE"],
+    "hardwareclass": ["NAME", "FAMILY", "MARKET", "READY", "REASON", "UNITS", "USED", "FREE", "UNIT-HOUR", "AGE"],
     "modeldeployment": ["NAME", "MODEL", "READY", "REASON", "REPLICAS", "UP", "ON", "COST/H", "AGE"],
     "routingpolicy": ["NAME", "MODELS", "READY", "REASON", "PROGRAMMED", "RUNG", "MODE", "AGE"],
 }
@@ -38,7 +40,7 @@ def fleet(bed: Bed, namespace: str, shared: Operator) -> Iterator[None]:
         ("HardwareClass", placed, "True"),
         ("HardwareClass", nowhere, "False"),
         ("ModelDeployment", "frontier", "True"),
-        ("ModelDeployment", "waiting", "Pending"),
+        ("ModelDeployment", "waiting", "Unschedulable"),
         ("RoutingPolicy", "good", "Unknown"),
         ("RoutingPolicy", "bad", "False"),
     ):
@@ -78,13 +80,18 @@ def test_one_word_shows_everything_and_why_it_is_not_ready(bed: Bed, namespace: 
     found = tables(text)
     for kind, columns in COLUMNS.items():
         assert [column for column in found[kind][0] if column != "NAMESPACE"] == columns
-    classes, models, policies = (by_name(found[kind]) for kind in COLUMNS)
+    # Other tests' namespaces may be on their way out.
+    mine = {
+        kind: [row for row in rows if row.get("NAMESPACE", namespace) in ("", namespace)]
+        for kind, rows in found.items()
+    }
+    classes, models, policies = (by_name(mine[kind]) for kind in COLUMNS)
     cpu, nowhere = f"cpu-{namespace}", f"none-{namespace}"
     assert shown(classes[cpu], "FAMILY", "READY", "REASON", "UNIT-HOUR") == ("cpu", "True", "Ready", "0.34")
     assert shown(classes[nowhere], "READY", "REASON") == ("False", "NoMatchingNodes")
     assert shown(models["frontier"], "MODEL", "READY", "REASON") == ("m", "True", "Ready")
     assert shown(models["m"], "READY", "REASON", "REPLICAS", "UP", "ON") == ("True", "Ready", "1", "1", cpu)
-    assert shown(models["waiting"], "READY", "REASON", "REPLICAS", "UP") == ("False", "Pending", "0", "0")
+    assert shown(models["waiting"], "READY", "REASON", "REPLICAS", "UP") == ("False", "Unschedulable", "1", "0")
     good = (f'["{namespace}/good"]', "Unknown", "NoGateway", "Enforce")
     assert shown(policies["good"], "MODELS", "READY", "REASON", "MODE") == good
     assert shown(policies["bad"], "READY", "REASON") == ("False", "ModelNotFound")
@@ -103,7 +110,8 @@ def test_the_wide_list_ends_each_line_with_what_is_to_be_done(bed: Bed, namespac
     assert policies["good"]["MESSAGE"] == "no gateway has reported yet"
     assert shown(models["m"], "WORK", "ENGINE", "MESSAGE") == ("inference", "sim", "1 of 1 replicas are ready")
     assert models["frontier"]["EXTERNAL"] == "https://api.example.com/v1"
-    assert models["waiting"]["MESSAGE"] == "no replica exists yet"
+    assert models["waiting"]["MESSAGE"].startswith("the scheduler says: 0/")
+    assert f"none-{namespace}: {UNLABELLED}: label nodes, correct its selector, or" in models["waiting"]["MESSAGE"]
     classes = wide("hwc")
     cpu, nowhere = classes[f"cpu-{namespace}"], classes[f"none-{namespace}"]
     assert shown(cpu, "CURRENCY", "NODES", "MESSAGE") == ("USD", "3", "3 nodes of the class, 3 ready")
@@ -140,10 +148,14 @@ def described(bed: Bed, kind: str, name: str, namespace: str) -> list[Row]:
 @pytest.mark.usefixtures("fleet")
 def test_events_tell_each_change_on_the_object_that_it_is_about(bed: Bed, namespace: str) -> None:
     (rows,) = tables(kubectl(bed, "get", "events", "-n", namespace, "--field-selector", "source=modelfleet")).values()
-    told = {row["OBJECT"]: shown(row, "TYPE", "REASON", "MESSAGE") for row in rows if row["REASON"] != "Starting"}
-    assert told["routingpolicy/bad"] == ("Warning", "ModelNotFound", f"Ready=False: {MISSING}")
-    assert told["modeldeployment/waiting"] == ("Normal", "Pending", "Ready=False: no replica exists yet")
-    assert "routingpolicy/good" not in told  # nobody needs to be told that nothing is known yet
+    told = {shown(row, "OBJECT", "TYPE", "REASON", "MESSAGE") for row in rows}
+    assert ("routingpolicy/bad", "Warning", "ModelNotFound", f"Ready=False: {MISSING}") in told
+    waits = [text for *about, text in told if about == ["modeldeployment/waiting", "Warning", "Unschedulable"]]
+    # Placed says so as well, unless that was what was found first.
+    (why,) = [text for text in waits if text.startswith("Ready=False: the scheduler says: 0/")]
+    assert UNLABELLED in why
+    # Nobody needs to be told that nothing is known yet.
+    assert "routingpolicy/good" not in {one[0] for one in told}
     make(bed.api, routed("bad", namespace, "frontier", f"{namespace}/bad"))
     wait_for_condition(bed.api, "RoutingPolicy", namespace, "bad", "ResolvedRefs", "True")
     wait_for("the change to be told", lambda: "ResolvedRefs=True" in of_one(bed, namespace))
@@ -161,11 +173,12 @@ def waiting(bed: Bed, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_who_waits_for_readiness_is_told_when_it_comes(bed: Bed, namespace: str) -> None:
-    name = f"cpu-{namespace}"
-    make(bed.api, hardware(name), own_model("m", namespace, name))
-    wait_for_condition(bed.api, "ModelDeployment", namespace, "m", "Ready", "False")
+    with held_pods(bed.api, namespace):
+        name = placed_model(bed.api, namespace)
+        pod = running_pod(bed.api, namespace)
+    wait_for_condition(bed.api, "ModelDeployment", namespace, "m", "Ready", "Starting")
     with waiting(bed, "mdep/m", "-n", namespace, "--for=condition=Ready", "--timeout=20s") as wait:
-        deploy(bed.api, namespace, name)
+        recover(bed.api, pod)
         assert wait.communicate(timeout=30) == ("modeldeployment.modelfleet.dev/m condition met\n", "")
         assert wait.returncode == 0
     gone(bed.api, "HardwareClass", "", name)

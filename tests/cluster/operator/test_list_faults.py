@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.operator.conftest import LEASE
-from tests.cluster.operator.objects import hardware, hosted, make, routed, url, wait_for_condition
+from tests.cluster.operator.objects import SERVED, hardware, hosted, make, routed, url, wait_for_condition
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.sights import PROMPT_S, pair, resolved, sees_what_is_gone, sees_what_is_made, without_model
 from tests.sizes import SOAK, scale
@@ -20,6 +20,8 @@ from tests.testbed.faults.actions import Action
 
 MANY = scale(520, 10_000)
 """More than fit on a page."""
+AT_ONCE_S = float(scale(int(PROMPT_S), 60))
+"""Who has just listed ten thousand objects twice, as we and kopf do, has them all to look at before the next change."""
 MODELS = "modeldeployments"
 GONE = InjectEvent({"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}})
 
@@ -95,29 +97,29 @@ def test_half_a_list_is_never_taken_for_the_whole(
     assert min(seen) >= MANY
     assert shared.proxy.reads["lasting", "page", MODELS] > pages
     evidence(looks=len(seen))
-    sees_what_is_made(bed.api, namespace)
+    sees_what_is_made(bed.api, namespace, AT_ONCE_S)
 
 
 def test_a_server_that_lags_takes_nothing_back(bed: Bed, namespace: str, shared: Operator) -> None:
     pair(bed.api, namespace, "goes")
     make(bed.api, hosted("stays", namespace), routed("stays", namespace, "nobody"))
-    wait_for_condition(bed.api, "RoutingPolicy", namespace, "stays", "ResolvedRefs", "ModelNotFound")
+    wait_for_condition(bed.api, "RoutingPolicy", namespace, "stays", "ResolvedRefs", "ModelNotFound", AT_ONCE_S)
     stale = [Rule(StaleList(shared.proxy.version()), resource=name) for name in (MODELS, "routingpolicies")]
     make(bed.api, routed("stays", namespace, "stays"))
     without_model(bed.api, namespace, "goes")
-    sees_what_is_gone(bed.api, namespace, "goes")
-    wait_for_condition(bed.api, "RoutingPolicy", namespace, "stays", "ResolvedRefs", "True")
+    sees_what_is_gone(bed.api, namespace, "goes", AT_ONCE_S)
+    wait_for_condition(bed.api, "RoutingPolicy", namespace, "stays", "ResolvedRefs", "True", AT_ONCE_S)
     before, refused = len(shared.proxy.writes), shared.metric("lists_total", outcome="stale")
     for rule in stale:
         shared.proxy.add(rule)
-    shared.proxy.add(Rule(GONE, verb="watch", count=8))
+    shared.proxy.add(Rule(GONE, verb="watch", count=len(SERVED)))
     wait_for("an old list", lambda: shared.metric("lists_total", outcome="stale") >= refused + 2)
     assert resolved(bed.api, namespace, "goes")["reason"] == "ModelNotFound"
     assert resolved(bed.api, namespace, "stays")["status"] == "True"
     written = [write for write in shared.proxy.writes[before:] if write.subresource == "status"]
     assert [write.path for write in written if write.namespace == namespace] == []
     shared.proxy.clear()
-    sees_what_is_made(bed.api, namespace)
+    sees_what_is_made(bed.api, namespace, AT_ONCE_S)
 
 
 def test_a_list_that_takes_long_holds_up_its_own_kind_only(

@@ -9,6 +9,7 @@ import pytest
 
 from modelfleet.sources.kinds import WATCHED
 from tests.cluster.operator.objects import (
+    SERVED,
     condition,
     gone,
     hardware,
@@ -75,12 +76,12 @@ def test_only_the_namespaces_that_are_named_are_listed_and_watched(
             make(bed.api, with_key("a", name, "keys"))
         for name in (first, second):
             wait_for_condition(bed.api, "ModelDeployment", name, "a", "Ready", "True")
-        watches = {plural: proxy.watches("operator", plural) for plural in PLURALS}
+        watches = {one.plural: proxy.watches("operator", one.plural) for one in SERVED}
     assert status(bed.api, "ModelDeployment", third, "a") == {}
     assert elsewhere.matched == 0
     assert {plural for plural, handle in whole.items() if handle.matched} == SHARED
     assert {plural for plural, handle in parts.items() if handle.matched} == {*PLURALS} - SHARED
-    assert watches == {plural: 1 if plural in SHARED else 2 for plural in PLURALS}
+    assert watches == {one.plural: 1 if one.plural in SHARED else 2 for one in SERVED}
     evidence(watches=sum(watches.values()))
 
 

@@ -1,13 +1,23 @@
 """A fleet of which all has been said: an operator writes nothing more but its Lease, whatever it reads again."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import pytest
 
-from modelfleet.sources.kinds import WATCHED
-from tests.cluster.operator.objects import gone, hardware, hosted, make, routed, url
+from tests.cluster.operator.objects import (
+    SERVED,
+    gone,
+    hardware,
+    hosted,
+    is_ending,
+    make,
+    routed,
+    url,
+    wait_for_condition,
+)
 from tests.cluster.operator.pods import own_model
 from tests.cluster.operator.process import Operator, running
 from tests.cluster.operator.sights import sees_what_is_made
@@ -17,15 +27,16 @@ from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import Close, FaultProxy, InjectEvent, Rule, Status
 
-OBJECTS, SECONDS, RESYNC_S = scale(60, 1000), scale(8, 600), scale(5, 60)
-PLURALS = [watched.plural for watched in WATCHED]
+OBJECTS, SECONDS, RESYNC_S, REPLICAS = scale(60, 1000), scale(8, 600), scale(5, 60), scale(8, 40)
+PLURALS = [watched.plural for watched in SERVED]
+MADE = ("services", "poddisruptionbudgets", "deployments")
 GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
 
 
 @pytest.fixture
 def fleet(bed: Bed, namespace: str) -> Iterator[str]:
     """Objects of all kinds, some of them with something wrong; the name of their namespace."""
-    wait_for("what other tests made to be gone", lambda: not _is_ending(bed), patience=90)
+    wait_for("what other tests made to be gone", lambda: not is_ending(bed.api), patience=90)
     count = OBJECTS // 5
     name = f"cpu-{namespace}"
     make(bed.api, hardware(name))
@@ -43,12 +54,6 @@ def fleet(bed: Bed, namespace: str) -> Iterator[str]:
     expect(bed.api.delete(url("RoutingPolicy", namespace)), HTTPStatus.OK)
     expect(bed.api.delete(url("ModelDeployment", namespace)), HTTPStatus.OK)
     gone(bed.api, "HardwareClass", "", name)
-
-
-def _is_ending(bed: Bed) -> bool:
-    """Whether a namespace is going away: what is in it goes piece by piece, and each piece is a change."""
-    items = expect(bed.api.get("/api/v1/namespaces"), HTTPStatus.OK)["items"]
-    return any(item["status"]["phase"] == "Terminating" for item in items)
 
 
 def whose(bed: Bed) -> set[str]:
@@ -94,9 +99,9 @@ def test_watches_that_begin_anew_and_kopf_itself_write_nothing(
 ) -> None:
     before, reads = len(proxy.writes), proxy.reads
     lost = proxy.add(Rule(InjectEvent(GONE), verb="watch"))
-    wait_for("the watches to break", lambda: lost.hits >= len(WATCHED))
-    cut = proxy.add(Rule(Close(), verb="watch", count=len(WATCHED)))
-    wait_for("the watches to fail", lambda: cut.hits == len(WATCHED))
+    wait_for("the watches to break", lambda: lost.hits >= len(SERVED))
+    cut = proxy.add(Rule(Close(), verb="watch", count=len(SERVED)))
+    wait_for("the watches to fail", lambda: cut.hits == len(SERVED))
     proxy.clear()
     again(proxy, operator)
     wait_until_still(proxy)
@@ -113,7 +118,7 @@ def again(proxy: FaultProxy, operator: Operator) -> None:
         listed(operator, "failed")
     listed(operator, "ok")
     wait_for("kopf to look what kinds there are", lambda: proxy.reads["quiet", "get", ""] > discoveries)
-    wait_for("every watch to run", lambda: proxy.watches("quiet") == len(WATCHED))
+    wait_for("every watch to run", lambda: proxy.watches("quiet") == len(SERVED))
 
 
 def listed(operator: Operator, outcome: str) -> None:
@@ -125,3 +130,29 @@ def listed(operator: Operator, outcome: str) -> None:
         patience=3 * RESYNC_S,
         pause=0.2,
     )
+
+
+def test_replicas_that_start_and_are_rolled_out_are_told_of_in_few_writes(
+    bed: Bed, namespace: str, proxy: FaultProxy, evidence: Callable[..., None]
+) -> None:
+    name = f"cpu-{namespace}"
+    first, newer = (own_model("m", namespace, name, REPLICAS) for _ in range(2))
+    newer["spec"]["model"]["name"] = "newer"
+    found = []
+    try:
+        with running(proxy, "quiet"):
+            for objects in ((hardware(name), first), (newer,)):
+                before = len(proxy.writes)
+                make(bed.api, *objects)
+                wait_for_condition(bed.api, "ModelDeployment", namespace, "m", "Progressing", "UpToDate", patience=60)
+                wait_until_still(proxy)
+                written = [write for write in on_objects(proxy.writes[before:]) if namespace in write.path]
+                found.append(Counter(write.resource for write in written if write.resource != "events"))
+    finally:
+        gone(bed.api, "HardwareClass", "", name)
+    start, rollout = found
+    evidence(replicas=REPLICAS, start=dict(start), rollout=dict(rollout))
+    assert [start[plural] for plural in MADE] == [1, 1, 1], "what is made is written once"
+    assert [rollout[plural] for plural in MADE] == [0, 0, 1]
+    for writes in found:
+        assert max(writes["modeldeployments"], writes["hardwareclasses"]) <= 10 + REPLICAS / 2

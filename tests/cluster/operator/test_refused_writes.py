@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from modelfleet.api.kinds import KINDS
+from modelfleet.sources.kinds import AROUND, MADE
 from tests.cluster.operator.conftest import LEASE
 from tests.cluster.operator.objects import (
     condition,
@@ -38,15 +39,13 @@ STORM_S, MANY, AGAIN = scale(3, 60), scale(25, 300), scale(3, 50)
 
 
 def rights(*without: str) -> dict[str, Any]:
-    """What the operator needs, less the right to write these statuses."""
+    """What the operator of a fleet that runs elsewhere needs, less the right to write these statuses."""
     granted = [
         ("modelfleet.dev", [kind.KIND.plural for kind in KINDS.values()], LOOK),
         ("modelfleet.dev", [name for name in STATUSES if name not in without], WRITE),
-        ("", ["nodes", "pods", "services"], LOOK),
+        *((watched.group, [watched.plural], LOOK) for watched in (*AROUND, *MADE)),
         ("", ["secrets", "configmaps"], ["get"]),
         ("", ["events"], ["get", "create", "patch"]),
-        ("apps", ["deployments"], LOOK),
-        ("discovery.k8s.io", ["endpointslices"], LOOK),
         ("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
     ]
     rules = [{"apiGroups": [group], "resources": names, "verbs": verbs} for group, names, verbs in granted]
@@ -171,7 +170,7 @@ def test_an_object_that_somebody_edits_fifty_times_a_second_costs_a_write_now_an
     generation = status(bed.api, "ModelDeployment", namespace, name)["observedGeneration"]
     evidence(edits=generation, writes=writes, cores=round(load, 2), seconds_until_another_was_told=round(slowest, 2))
     assert generation > 30 * STORM_S
-    assert writes < 3 * took
+    assert writes < 12 + 1.2 * took  # ten at once, and then one in a second
     assert load < 0.8
     assert slowest < 3
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from modelfleet.sources.kinds import WATCHED
-from tests.cluster.operator.objects import hosted, make, routed, url, wait_for_condition
+from tests.cluster.operator.objects import SERVED, hosted, make, routed, url, wait_for_condition
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.sights import PROMPT_S, pair, sees_what_is_gone, sees_what_is_made, without_model
 from tests.sizes import scale
@@ -67,7 +67,7 @@ def test_who_starts_before_the_server_waits_and_half_of_discovery_is_enough(
         make(bed.api, hosted("m", namespace))
         proxy.up("early")
         wait_for_condition(bed.api, "ModelDeployment", namespace, "m", "Ready", "True", patience=15)
-        wait_for("every watch", lambda: proxy.watches("early") == len(WATCHED))
+        wait_for("every watch", lambda: proxy.watches("early") == len(SERVED))
         assert operator.is_ready()
     finally:
         operator.stop()
@@ -179,7 +179,7 @@ def test_another_server_with_another_certificate_behind_the_same_address_is_trus
         assert operator.ask("/healthz")[0] == 200
         shutil.copy(second._certificate, authority)
         evidence(told_after_s=round(sees_what_is_gone(bed.api, namespace, patience=20), 1))
-        wait_for("every watch", lambda: proxy.watches("trusting") == len(WATCHED))
+        wait_for("every watch", lambda: proxy.watches("trusting") == len(SERVED))
         assert sees_what_is_made(bed.api, namespace, patience=5) < 5
     finally:
         operator.stop()

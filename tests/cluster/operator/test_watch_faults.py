@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.operator.objects import hosted, make, status, wait_for_condition
+from tests.cluster.operator.objects import SERVED, hosted, make, status, wait_for_condition
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.sights import pair, sees_what_is_gone, sees_what_is_made, without_model
 from tests.sizes import SOAK, scale
@@ -57,7 +57,7 @@ def test_errors_in_the_watches_of_all_kinds_at_once_end_in_watches_of_all_kinds(
     bed: Bed, namespace: str, shared: Operator
 ) -> None:
     pair(bed.api, namespace)
-    shared.proxy.add(Rule(InjectEvent(error(500)), verb="watch", count=16))
+    shared.proxy.add(Rule(InjectEvent(error(500)), verb="watch", count=2 * len(SERVED)))
     without_model(bed.api, namespace)
     sees_what_is_gone(bed.api, namespace)
     assert shared.metric("leader") == 1
@@ -81,7 +81,7 @@ def test_watches_that_are_cut_every_second_miss_nothing_and_lead_to_few_lists(
         time.sleep(0.2)
     lists = shared.proxy.reads["lasting", "list", MODELS] - lists
     evidence(changes=changes, slowest_s=round(slowest, 2), cuts=cutting.hits, lists=lists)
-    assert cutting.hits >= 8 * scale(2, 100)
+    assert cutting.hits >= len(SERVED) * scale(2, 100)
     assert lists <= 2 * max(1, (time.monotonic() - began) / 60)
 
 
