@@ -24,8 +24,8 @@ from modelfleet.kube.errors import Gone, Unauthorized, Unreachable, Untrusted, U
 
 _log = logging.getLogger(__name__)
 
-OLDEST: Final = (1, 29)
-"""The oldest server that checks the rules of our CRDs (CEL, stable there) and knows all that we ask of it."""
+OLDEST: Final = (1, 30)
+"""The oldest server that takes our Deployments: a container that sleeps before it ends, without a shell."""
 
 TIMEOUT_S: Final = 30.0
 CONNECT_WITHIN_S: Final = 10.0

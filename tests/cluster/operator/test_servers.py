@@ -73,7 +73,7 @@ def test_who_starts_before_the_server_waits_and_half_of_discovery_is_enough(
         operator.stop()
 
 
-@pytest.mark.parametrize("minor", ["28", "9+"])
+@pytest.mark.parametrize("minor", ["29", "9+"])
 def test_a_server_that_is_too_old_is_refused_in_one_line_before_anything_is_written(
     proxy: FaultProxy, minor: str
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_server_that_is_too_old_is_refused_in_one_line_before_anything_is_writ
     assert operator._child
     assert operator._child.returncode == 2
     said = [line for line in operator.log_text().splitlines() if "INFO" not in line]
-    assert said == [f"modelfleet operator: Kubernetes 1.{version} is not supported: modelfleet needs 1.29 or newer"]
+    assert said == [f"modelfleet operator: Kubernetes 1.{version} is not supported: modelfleet needs 1.30 or newer"]
     assert proxy.writes == ()
 
 

@@ -321,10 +321,10 @@ def test_a_redirect_is_not_followed(stub: Stub) -> None:
 @pytest.mark.parametrize(
     ("major", "minor", "version", "is_good"),
     [
-        ("1", "29", (1, 29), True),
+        ("1", "30", (1, 30), True),
         ("1", "31+", (1, 31), True),
         ("2", "0", (2, 0), True),
-        ("1", "28", (1, 28), False),
+        ("1", "29", (1, 29), False),
         ("1", "9-gke.1", (1, 9), False),
     ],
 )
@@ -336,7 +336,7 @@ def test_a_servers_version_is_read_and_judged(
     words = check_version(version)
     assert (words is None) == is_good
     if words:
-        assert words == f"Kubernetes 1.{version[1]} is not supported: modelfleet needs 1.29 or newer"
+        assert words == f"Kubernetes 1.{version[1]} is not supported: modelfleet needs 1.30 or newer"
 
 
 @pytest.mark.parametrize("body", [{}, {"major": "one", "minor": "2"}, {"major": 1}])
