@@ -33,7 +33,8 @@ class SmallCluster:
     standing: dict[str, dict[str, tuple[Reason, float]]] = field(default_factory=dict)
     now: float = 1_000_000.0
     seed: int = 0
-    made: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    """Pods that were made so far, by model."""
     lost: list[str] = field(default_factory=list)
     """Replicas that went although nobody had taken their place."""
 
@@ -69,11 +70,18 @@ class SmallCluster:
 
     def wanted(self) -> dict[str, int]:
         """How many replicas there should be, by model."""
+        return {name: spec["scale"]["replicas"] for name, spec in self._specs().items()}
+
+    def classes(self) -> dict[str, dict[str, int]]:
+        """How many units a replica takes of each class that it may run on, by model."""
         return {
-            raw["metadata"]["name"]: raw["spec"]["scale"]["replicas"]
-            for raw in self.documents
-            if raw["kind"] == "ModelDeployment"
+            name: {choice["name"]: choice["units"] for choice in spec["placement"]["classes"]}
+            for name, spec in self._specs().items()
         }
+
+    def _specs(self) -> dict[str, Document]:
+        models = [raw for raw in self.documents if raw["kind"] == "ModelDeployment"]
+        return {raw["metadata"]["name"]: raw["spec"] for raw in models}
 
     def _write(self, plan: FleetPlacement) -> None:
         for key, placement in plan.models.items():
@@ -83,15 +91,10 @@ class SmallCluster:
             self.desired = {**others, **wanted}
 
     def _replicate(self) -> None:
-        sizes = {
-            (raw["metadata"]["name"], choice["name"]): choice["units"]
-            for raw in self.documents
-            if raw["kind"] == "ModelDeployment"
-            for choice in raw["spec"]["placement"]["classes"]
-        }
+        sizes = self.classes()
         before, wanted = self.ready(), self.wanted()
         for owner in sorted({*self.desired, *((pod.model, pod.hardware) for pod in self.pods.values())}):
-            self._scale(*owner, sizes.get(owner, 1))
+            self._scale(*owner, sizes[owner[0]].get(owner[1], 1))
         after = self.ready()
         self.lost += [name for name in before if after[name] < min(before[name], wanted[name])]
 
@@ -102,8 +105,8 @@ class SmallCluster:
         for pod in there[: max(0, len(there) - desired)]:
             del self.pods[pod.key]
         for _ in range(desired - len(there)):
-            self.made += 1
-            pod = a_pod(of, hardware, number=self.made, units=units)
+            self.made[of] += 1
+            pod = a_pod(of, hardware, number=self.made[of], units=units)
             self.pods[pod.key] = pod
 
     def _schedule(self) -> None:
@@ -113,7 +116,7 @@ class SmallCluster:
             if pod.node in free:
                 free[pod.node] -= pod.units
         waiting = sorted(key for key, pod in self.pods.items() if not pod.node)
-        Random(f"{self.seed} {self.made}").shuffle(waiting)
+        Random(f"{self.seed} {self.made.total()}").shuffle(waiting)
         for key in waiting:
             pod = self.pods[key]
             fits = [name for name in sorted(pools) if pools[name] == pod.hardware and free[name] >= pod.units]

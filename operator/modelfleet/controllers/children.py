@@ -6,6 +6,7 @@ longer is deleted once all that is wanted is there. What goes wrong with one obj
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
 from typing import Any, Final, Protocol
@@ -37,6 +38,8 @@ READS = 5
 EACH_S, LONGEST_S = 5.0, 60.0
 """After a burst an object is written once in so many seconds; one that is refused waits so long at most."""
 SOON_S, LEAVING_S = 0.2, 5.0
+GONE_S = 0.5
+"""What was there and is gone is not made again before its owner's watch has had time to tell that it goes, too."""
 TIMEOUT_S = 4.0
 """As for a status: no write lands after the Lease has ended."""
 
@@ -87,6 +90,8 @@ class ChildSync:
         """For which model an object is wanted."""
         self._settled: dict[Key, int] = {}
         """What was applied last to an object, and what came of it: a hash of both."""
+        self._gone: dict[Key, float] = {}
+        """Since when an object is not there any more that was settled."""
         self._refused: dict[Key, dict[Key, Trouble]] = {}
 
     def start(self) -> None:
@@ -171,6 +176,8 @@ class ChildSync:
         """Makes an object, or makes it again what it is to be."""
         if sight is not None:
             return self._mend(uid, child, sight)
+        if (left := self._just_gone(key)) > 0:
+            return left
         try:
             self._apply(child, {"resourceVersion": NEW})
             return None
@@ -182,9 +189,17 @@ class ChildSync:
             self._store.observe(raw)
         return self._mend(uid, child, sight_of(raw))
 
+    def _just_gone(self, key: Key) -> float:
+        """Seconds for which an object that was there is not to be made again yet."""
+        if key not in self._settled:
+            return 0.0
+        now = time.monotonic()
+        return self._gone.setdefault(key, now) + GONE_S - now
+
     def _mend(self, uid: str, child: Child, sight: Sight) -> float | None:
         if sight.leaving:
             return LEAVING_S
+        self._gone.pop(child.key, None)
         body, whole = unpack(sight.body), child.whole
         if not is_ours(body, uid):
             raise taken_by(_whose(body))
@@ -207,6 +222,7 @@ class ChildSync:
         query = {"fieldManager": MANAGER, "force": "true"}
         answer = self._write("PATCH", child.key, query=query, body=body, content=APPLY)
         self._store.observe(answer)
+        self._gone.pop(child.key, None)
         after = sight_of(answer)
         # Whatever came of it: what was changed on its way in is not fought over, until somebody changes it again.
         self._settled[child.key] = _hash(child, after)
@@ -297,6 +313,7 @@ class ChildSync:
             self._note(model, key, None)
             self._paces.done(key)
             self._settled.pop(key, None)
+            self._gone.pop(key, None)
             self._homes.pop(key, None)
 
     def _owner_of(self, key: Key) -> Key | None:

@@ -20,6 +20,7 @@ from tests.support.documents import document
 
 M = Key("ModelDeployment", "default", "m")
 S, D = Key("Service", "default", "m"), Key("Deployment", "default", "m-cpu")
+OWNER = {"name": "m", "namespace": "default", "uid": "u1", "resourceVersion": "1"}
 SOON = 5.0
 Object = dict[str, Any]
 
@@ -236,6 +237,33 @@ def test_what_could_not_be_read_is_not_pruned(desk: Desk) -> None:
     desk.children.look(M)
     desk.rest()
     assert desk.server.asked[-1] == "DELETE m-cpu"
+
+
+def test_what_goes_before_its_owner_is_told_to_be_gone_is_not_made_again(desk: Desk) -> None:
+    desk.want(rendered(S, a=1), rendered(D, replicas=1))
+    desk.rest()
+    for path in list(desk.server.held):
+        desk.server.tell(desk.server.held.pop(path), gone=True)
+        desk.children.look(S)
+    time.sleep(module.GONE_S / 3)
+    desk.server.tell({**document("ModelDeployment", name="m"), "metadata": OWNER}, gone=True)
+    time.sleep(module.GONE_S * 2)
+    assert desk.writes() == ["PATCH m", "PATCH m-cpu"]
+
+
+def test_what_is_gone_while_its_owner_is_there_is_made_again(desk: Desk) -> None:
+    desk.want(rendered(S, a=1), rendered(D, replicas=1))
+    desk.rest()
+    for _ in range(2):
+        (path,) = (path for path in desk.server.held if path.endswith("/m"))
+        desk.server.tell(desk.server.held.pop(path), gone=True)
+        began = time.monotonic()
+        desk.children.look(S)
+        while path not in desk.server.held:
+            assert time.monotonic() - began < SOON
+            time.sleep(0.01)
+        assert time.monotonic() - began >= module.GONE_S
+    assert desk.writes() == ["PATCH m", "PATCH m-cpu", "PATCH m", "PATCH m"]
 
 
 def test_an_object_that_goes_is_waited_for(desk: Desk) -> None:

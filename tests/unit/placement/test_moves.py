@@ -97,6 +97,12 @@ def test_a_pod_on_the_only_class_waits_on() -> None:
     assert kept.shares("m")["a"].since == NOW - 10
 
 
+def test_a_time_that_is_over_wakes_nobody() -> None:
+    pods = (a_pod("other", "a", "a-0"), a_pod("m", "a", waiting=NOW - 900))
+    ground = replace(two(pods=pods), documents=(A, a_model("m", "a"), a_model("other", "a")))
+    assert replace(ground, standing={"m": {"a": (UNSCHEDULABLE, NOW - 700)}}).placement("m").wake_at is None
+
+
 def test_the_failure_of_another_attempt_is_news() -> None:
     pods = (a_pod("other", "a", "a-0"), a_pod("m", "a", waiting=LONG_AGO))
     assert two(pods=pods, standing={"m": {"a": (UNSCHEDULABLE, LONG_AGO - 900)}}).shares("m")["a"].since == NOW
@@ -138,6 +144,11 @@ def test_a_better_class_that_was_never_refused_is_moved_to_at_once(
 def test_a_class_on_which_a_pod_waited_too_long_is_tried_again_after_a_while() -> None:
     assert on_b(standing={"m": {"a": (UNSCHEDULABLE, NOW - 599)}}).targets("m") == {"b": 1}
     assert on_b(standing={"m": {"a": (UNSCHEDULABLE, NOW - 600)}}).targets("m") == {"a": 1}
+
+
+def test_nothing_comes_back_to_where_a_pod_has_waited_too_long() -> None:
+    ground = two(1, 2, pods=(a_pod("m", "a", waiting=LONG_AGO), a_pod("m", "b", "b-0")))
+    assert (ground.replicas("m"), ground.reasons("m")["a"]) == ({"b": 1}, UNSCHEDULABLE)
 
 
 def test_no_more_replicas_come_back_than_there_is_room_for() -> None:
@@ -221,9 +232,21 @@ def test_a_drained_replica_goes_where_there_is_room() -> None:
     assert ground.reasons("m")["a"] is Reason.NODES_NOT_READY
 
 
+def test_the_place_of_a_drained_replica_is_no_room_for_its_successor() -> None:
+    nodes = (a_node("a-0", "a", schedulable=False), a_node("a-1", "a"), *nodes_of("b", 1))
+    pods = (replace(a_pod("m", "a", "a-0"), terminating=True), a_pod("other", "a", "a-1"))
+    assert two(nodes=nodes, pods=pods).replicas("m") == {"b": 1}
+
+
 def test_pods_beyond_what_a_deployment_is_to_have_belong_to_a_rollout_and_move_nothing() -> None:
     pods = (a_pod("m", "a", "a-0"), a_pod("m", "a", waiting=JUST_NOW), a_pod("m", "b", "b-0"))
     ground = two(2, 1, 1, pods=pods, standing={"m": {"a": (FULL, 5.0)}}, desired={("m", "a"): 1, ("m", "b"): 1})
+    assert ground.replicas("m") == {"a": 1, "b": 1}
+
+
+def test_a_rollout_that_has_nodes_for_both_versions_moves_nothing_either() -> None:
+    pods = (a_pod("m", "a", "a-0"), a_pod("m", "a", "a-1"), a_pod("m", "b", "b-0"))
+    ground = two(2, 2, 1, pods=pods, standing={"m": {"a": (FULL, 5.0)}}, desired={("m", "a"): 1, ("m", "b"): 1})
     assert ground.replicas("m") == {"a": 1, "b": 1}
 
 
