@@ -246,5 +246,5 @@ def test_a_webhook_that_cannot_be_asked_is_told(bed: Bed, namespace: str) -> Non
 
 def test_a_priority_class_that_is_not_there_is_told(bed: Bed, namespace: str) -> None:
     raw = create(bed, model(name="m"), namespace)
-    deploy(bed, namespace, raw, priorityClassName="interactive")
+    deploy(bed, namespace, raw, priorityClassName=f"nobody-made-{namespace}")
     assert "PriorityClass" in comes_to(bed, namespace, raw, "Placed", "CreateFailed").message

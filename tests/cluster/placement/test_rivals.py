@@ -55,7 +55,8 @@ def test_priority_wins_the_last_unit_and_the_loser_goes_on(fleet: Fleet) -> None
 
 def test_of_two_at_once_the_one_with_priority_gets_the_last_unit(fleet: Fleet) -> None:
     high = fleet.priority("high", 1000)
-    fleet.model("taker", "gpu")
+    # With a priority as well: of two without one the scheduler may clear either.
+    fleet.model("taker", "gpu", priorityClassName=high)
     fleet.runs_on("taker", gpu=1)
     fleet.model("m", "gpu", "cpu")
     fleet.model("urgent", "gpu", "cpu", priorityClassName=high)
