@@ -48,7 +48,7 @@ def test_priority_wins_the_last_unit_and_the_loser_goes_on(fleet: Fleet) -> None
     fleet.model("urgent", "gpu", priorityClassName=high)
     fleet.runs_on("urgent", gpu=1)
     fleet.runs_on(gpu=1, cpu=1)
-    assert "urgent" in fleet.classes()["gpu"]["message"]
+    wait_for("the holder to be named", lambda: "urgent" in fleet.classes()["gpu"]["message"])
     fleet.stays()
     fleet.stays(model="urgent")
 

@@ -48,7 +48,7 @@ def test_a_quota_on_what_pods_ask_for_is_told_and_moves_nothing(fleet: Fleet) ->
     fleet.model("m", "cpu", replicas=2)
     message = fleet.condition("Placed", "QuotaExceeded")
     assert "exceeded quota: team" in message
-    assert fleet.where() == Where({"cpu": 1}, {})
+    fleet.comes_to(Where({"cpu": 1}, {}))
     fleet.stays()
 
 

@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.cluster.operator.objects import condition
 from tests.cluster.operator.process import Operator
 from tests.cluster.placement.fleet import Fleet, Where, corner
 from tests.cluster.placement.situations import TABLE, Situation
@@ -56,7 +55,7 @@ def test_replicas_run_where_they_should(laid_out: Mapping[str, Fleet], situation
         fleet.condition(type_, reason)
     if not situation.waiting:
         fleet.runs_on(**situation.running)
-        assert condition(fleet.api, "ModelDeployment", fleet.namespace, "m", "Placed")["status"] == "True"
+        fleet.condition("Placed", "True")  # read right after the pods it would be what the operator knew before them
     if situation.spread:
         label, wanted = situation.spread
         assert {fleet.local(value): count for value, count in fleet.on(label=label).items()} == wanted

@@ -106,7 +106,7 @@ def the_shift_begins(plant: Plant) -> None:
         plant.condition("Ready", "True", model)
         plant.costs(model, money)
     plant.units(GPUS, total=8, used=4, free=4)
-    assert plant.classes(EMBEDDING)[CPUS]["reason"] == "NotNeeded"
+    plant.says(CPUS, "NotNeeded", EMBEDDING)
 
 
 def a_region_is_lost_and_comes_back(bed: Bed, plant: Plant) -> None:
