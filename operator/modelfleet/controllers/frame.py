@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import kopf
 
+from modelfleet.controllers.forgetful import NoEssence, NoMemories
 from modelfleet.controllers.guard import Guard
 from modelfleet.controllers.handlers import Memo, Observer, register
 from modelfleet.kube.backoff import Backoff
@@ -95,6 +96,7 @@ class Frame:
                 registry=registry,
                 settings=_settings(self._scopes),
                 memo=self._memo,
+                memories=NoMemories(),
                 standalone=True,
                 stop_flag=stop,
                 **_where(self._scopes),
@@ -128,6 +130,7 @@ def _settings(scopes: Iterable[Scope]) -> kopf.OperatorSettings:
     for watched in {scope.watched for scope in scopes if scope.watched.selector}:
         made.watching.label_selectors[watched.group, watched.version, watched.plural] = watched.selector
     made.posting.enabled = False
+    made.persistence.diffbase_storage = NoEssence()
     made.scanning.disabled = True  # may be forbidden, and tells of CRDs only; the lists tell us
     made.networking.request_timeout = 90.0
     made.networking.connect_timeout = 10.0
