@@ -105,26 +105,29 @@ def measure(bed: Bed, operator: Operator) -> None:
     began = time.time()
     operator.start()
     all_placed(bed, operator)
-    cpu = cpu_s(operator.pid)
+    wrote, cpu = written(operator), cpu_s(operator.pid)
     found = shares(journeys(bed), began)
     whole = sum(mean for mean, _ in found.values())
     rows: list[Row] = [
         {"whose time": name, "mean of a model, s": mean, "share, %": 100 * mean / whole, "until the last one, s": last}
         for name, (mean, last) in found.items()
     ]
+    row = {**edits(bed, operator), "memory, MB": memory_mb(operator.pid), "CPU a minute at rest, s": at_rest(operator)}
+    # Last, because the operator counts what it finds on the nodes of its classes.
     rate, bare = MODELS / found["operator: Deployment"][1], bare_rate(bed, BARE_MODELS)
     notes = [
         f"{MODELS:,} models of a replica each in 50 namespaces, on {NODES} simulated nodes of ten classes.",
-        f"The operator wrote {written(operator):,.0f} objects and used {cpu:.0f} s of CPU until all were Ready.",
+        f"The operator wrote {wrote:,.0f} objects and used {cpu:.0f} s of CPU until all were Ready.",
         f"{rate:.1f} models a second got their children; by a client that only applies copies of them, {bare:.1f}.",
         f"{os.cpu_count()} cores, which the control plane and the simulated kubelets have, too.",
         "Times are those that the API server wrote, in whole seconds. The scheduler asks it 50 times a second at most.",
     ]
     report("placement_size", rows, notes)
-    row = edits(bed, operator)
+    report("placement_edit", [row], notes[:1])
+
+
+def at_rest(operator: Operator) -> float:
+    """Seconds of CPU that it takes in a minute in which nothing changes."""
     before = cpu_s(operator.pid)
     time.sleep(REST_S)
-    rest = (cpu_s(operator.pid) - before) * 60 / REST_S
-    report(
-        "placement_edit", [{**row, "memory, MB": memory_mb(operator.pid), "CPU a minute at rest, s": rest}], notes[:1]
-    )
+    return (cpu_s(operator.pid) - before) * 60 / REST_S

@@ -56,8 +56,7 @@ class Sight:
         assert self.raw is not None
         watched = BY_KIND[self.key.kind]
         if not watched.is_ours:
-            parse = PARSE.get(self.key.kind)
-            value = parse(self.raw) if parse else None
+            value = self._parsed(last)
             if not watched.is_child:
                 return replace(self, raw=None, value=value)
             return replace(self, raw=None, value=value, owner=controller(self.raw), body=_packed(self.raw))
@@ -65,6 +64,12 @@ class Sight:
         looked = replace(self, raw=None, mark=_mark(self.raw), status=status if isinstance(status, Mapping) else None)
         known = last and last.uid == self.uid and last.mark == looked.mark
         return replace(looked, value=last.value if known and last else parse_object(_bare(self.raw)))
+
+    def _parsed(self, last: "Sight | None") -> Any:
+        """What of it is part of the snapshot: the very object of the last sight where it says the same."""
+        parse = PARSE.get(self.key.kind)
+        value = parse(self.raw) if parse else None
+        return last.value if last and last.value == value else value
 
     def aged(self) -> "Sight":
         """The same, older than anything that may come."""
