@@ -116,9 +116,11 @@ class ChildrenPlan:
     findings: tuple[Finding, ...]
 
 
-def compile_children(snapshot: FleetSnapshot, findings: Iterable[Finding], options: Options) -> ChildrenPlan:
+def compile_children(
+    snapshot: FleetSnapshot, findings: Iterable[Finding], options: Options, recall: Recall | None = None
+) -> ChildrenPlan:
     """Where each model is to run, and what is made for it. `findings` are those of the fleet."""
-    more = tuple(check_children(snapshot, options))
+    more = tuple(check_children(snapshot, options, recall or Recall()))
     wrong = {one.subject for one in (*findings, *more) if keeps_out(one) and one.reason not in PLACED}
     placement = plan_placement(snapshot)
     recipes = {

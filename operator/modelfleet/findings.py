@@ -112,6 +112,7 @@ class Reason(StrEnum):
     SCALED_TO_ZERO = "ScaledToZero"
     ROLLING_OUT = "RollingOut"
     UP_TO_DATE = "UpToDate"
+    NO_SURGE_CAPACITY = "NoSurgeCapacity"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
 
     # What goes wrong with one of them.

@@ -16,6 +16,7 @@ from tests.support.documents import document
 HERE = Path(__file__).parent
 KIND_OF = {"hardwareclass": "HardwareClass", "modeldeployment": "ModelDeployment", "routingpolicy": "RoutingPolicy"}
 INPUTS = {"change", "documents", "fleet", "text"}
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 KNOWN = {"name", "finds", "server", "encoding", *INPUTS}
 
 Said = tuple[str, str, str, str, str]
@@ -58,7 +59,7 @@ def cases() -> list[Case]:
 
 
 def _cases_of(path: Path) -> Iterator[Case]:
-    for raw in yaml.safe_load(path.read_text(encoding="utf-8")):
+    for raw in yaml.load(path.read_text(encoding="utf-8"), LOADER):
         unknown, given = set(raw) - KNOWN, INPUTS & set(raw)
         assert not unknown, f"{path.name}: {raw['name']}: unknown {unknown}"
         assert len(given) == 1, f"{path.name}: {raw['name']}: needs one of {INPUTS}"

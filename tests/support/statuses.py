@@ -1,6 +1,6 @@
 """Statuses of small fleets, and the parts of them that tests ask for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -47,13 +47,19 @@ class Cluster:
     """The classes in the status that the model `m` has."""
     refused: tuple[Trouble, ...] = ()
     """What cannot be made for it."""
+    unwritten: bool = False
+    """Whether what is wanted for it is not there yet."""
     plan: Callable[[FleetSnapshot], FleetPlacement] | None = None
     """Who says where replicas are to be."""
 
 
-def planned(*shares: Share) -> Callable[[FleetSnapshot], FleetPlacement]:
-    """A plan that has the replicas of the model `m` there; of no model where nothing is given."""
-    return lambda snapshot: FleetPlacement({M: Placement(shares)} if shares else {}, Stock(snapshot))
+def planned(*shares: Share, stuck: Collection[str] = ()) -> Callable[[FleetSnapshot], FleetPlacement]:
+    """A plan that has the replicas of the model `m` there; of no model where nothing is given.
+
+    On the `stuck` classes no new version of it can be rolled out.
+    """
+    placed = {M: Placement(shares, stuck=frozenset(stuck))} if shares else {}
+    return lambda snapshot: FleetPlacement(placed, Stock(snapshot))
 
 
 def statuses(*documents: Document, cluster: Cluster | None = None) -> dict[Key, dict[str, Any]]:
@@ -73,6 +79,7 @@ def statuses(*documents: Document, cluster: Cluster | None = None) -> dict[Key, 
         now=seconds(NOW),
         standing={M: parse_standings({"classes": around.standing})},
         refused={M: around.refused},
+        unwritten=frozenset({M} if around.unwritten else ()),
     )
     placement = around.plan(snapshot) if around.plan else None
     return summarise(snapshot, map(judged_of, ours), compile_fleet(snapshot).findings, placement)

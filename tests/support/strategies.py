@@ -86,6 +86,7 @@ OWN = some(
     },
     placement=some({"classes": named(LABELS, units=st.integers(1, 8))}, pendingTimeout=DURATIONS, regions=few(WORDS)),
     scale=some({"max": st.integers(5, 9)}, min=st.integers(0, 5), autoscaler=st.sampled_from(["hpa", "none"])),
+    rollout=some(surge=st.integers(0, 1)),
     warmup=some(slowStart=DURATIONS),
 )
 HOSTED = some(

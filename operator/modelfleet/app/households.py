@@ -25,10 +25,9 @@ class Households:
         self._made: dict[Key, tuple[Recipe, Family]] = {}
         self._standing: Mapping[Key, tuple[str, Standings]] = {}
 
-    def standing(self, written: Mapping[Key, Standings], uids: Mapping[Key, str]) -> dict[Key, Standings]:
-        """How each class stands with each model: what was found last, else what is written."""
-        found = {key: standing for key, (uid, standing) in self._standing.items() if uids.get(key) == uid}
-        return {**written, **found}
+    def standing(self, uids: Mapping[Key, str]) -> dict[Key, Standings]:
+        """How each class stands with each model of which something was found before."""
+        return {key: standing for key, (uid, standing) in self._standing.items() if uids.get(key) == uid}
 
     def forget_standings(self) -> None:
         """From now on what is written counts."""

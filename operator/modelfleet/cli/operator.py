@@ -28,7 +28,7 @@ EXIT_UNUSABLE = 2
     "--kube-api-qps",
     "rate",
     type=click.FloatRange(0.1, 1000),
-    default=20.0,
+    default=50.0,
     show_default=True,
     help="Write no more often than this in a second.",
 )
@@ -36,7 +36,7 @@ EXIT_UNUSABLE = 2
     "--kube-api-burst",
     "burst",
     type=click.IntRange(1, 10_000),
-    default=40,
+    default=100,
     show_default=True,
     help="So many writes may come at once.",
 )

@@ -4,15 +4,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from modelfleet.api.meta import API_VERSION
 from modelfleet.findings import Key
+from modelfleet.fleet.labels import HASH
 from modelfleet.fleet.raw import mapping, mappings, text
 from modelfleet.sources.packed import pack, unpack
-
-HASH: Final = "modelfleet.dev/hash"
-"""The annotation that tells for which model an object was made, and from what: two hashes."""
 
 
 class Child(NamedTuple):

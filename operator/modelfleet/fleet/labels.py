@@ -1,4 +1,4 @@
-"""Labels that tell what belongs together: ours on children, and those that Kubernetes gives to nodes."""
+"""Labels and annotations that tell what belongs together: ours on children, and what Kubernetes gives to nodes."""
 
 from hashlib import blake2b
 from typing import Final
@@ -9,6 +9,8 @@ HARDWARE: Final = "modelfleet.dev/hardware-class"
 """The HardwareClass that it is made for, likewise."""
 UNITS: Final = "modelfleet.dev/units"
 """How many units of that class one replica takes, on its pods."""
+HASH: Final = "modelfleet.dev/hash"
+"""The annotation that tells for which model an object was made, and from what: two hashes."""
 REGION: Final = "topology.kubernetes.io/region"
 ZONE: Final = "topology.kubernetes.io/zone"
 

@@ -53,6 +53,8 @@ class FleetSnapshot:
     """How each class stands with each model, by the model's key and the class's name, as the model's status has it."""
     refused: Mapping[Key, tuple[Trouble, ...]] = field(default_factory=dict)
     """What of a model's children cannot be made, and why."""
+    unwritten: frozenset[Key] = frozenset()
+    """Models of which some Deployment that is seen is not yet what it is to be."""
 
 
 def snapshot_of(

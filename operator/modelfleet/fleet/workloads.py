@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelfleet.findings import Condition, Key, Reason
-from modelfleet.fleet.labels import HARDWARE, MODEL
+from modelfleet.fleet.labels import HARDWARE, HASH, MODEL
 from modelfleet.fleet.raw import condition, count, identity, mapping, mappings, text, words
 from modelfleet.fleet.troubles import Trouble
 
@@ -41,11 +41,21 @@ class Workload:
     """The generation that the counts speak of."""
     trouble: Trouble | None = None
     """Why it makes no pods, or none that become ready."""
+    total: int = 0
+    """Replicas of any template."""
+    hash: str = ""
+    """What it was made from, as whoever made it wrote there."""
 
     @property
     def is_done(self) -> bool:
         """Whether every replica is of the newest template, and ready."""
-        return self.seen >= self.generation and min(self.updated, self.ready) >= self.desired
+        is_whole = min(self.updated, self.ready) >= self.desired
+        return self.seen >= self.generation and is_whole and not self.older
+
+    @property
+    def older(self) -> int:
+        """Replicas of older templates: of a single one that is being replaced, all other counts say nothing."""
+        return max(0, self.total - self.updated)
 
 
 def parse_workload(raw: Any) -> Workload | None:
@@ -68,6 +78,8 @@ def parse_workload(raw: Any) -> Workload | None:
         generation=count(metadata.get("generation")),
         seen=count(status.get("observedGeneration")),
         trouble=_trouble(status),
+        total=count(status.get("replicas")),
+        hash=text(mapping(metadata.get("annotations")).get(HASH)),
     )
 
 

@@ -1,6 +1,7 @@
 """A model as placement sees it: the classes that it may run on, and what it has on each of them now."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from modelfleet.findings import Key, Reason
 from modelfleet.fleet.standings import Standing
@@ -54,6 +55,8 @@ class Case:
     late_at: float | None
     """When the first of the pods that wait will have waited for too long."""
     now: float
+    stuck_at: Mapping[str, float] = field(default_factory=dict)
+    """When rollouts count as stuck that wait for a place, by the labels of their classes."""
 
     def is_blocked(self, option: Option) -> bool:
         """Whether the scheduler has found no node there of late, whatever room there seems to be."""

@@ -33,6 +33,8 @@ class Placement:
     """The declared classes in their order, then others that still hold replicas."""
     wake_at: float | None = None
     """When time alone changes this, in seconds since 1970; None where it does not."""
+    stuck: frozenset[str] = frozenset()
+    """The labels of classes on which no new version can be rolled out: the replica that it takes more has no place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from modelfleet.placement.successors import leaving
 
 def placement_of(draft: Draft, stock: Stock, sentences: Sentences) -> Placement:
     """The placement that a finished draft comes to."""
-    shares = tuple(_shares(draft, stock, sentences))
-    return Placement(shares, _wake_at(draft.case, shares))
+    case, shares = draft.case, tuple(_shares(draft, stock, sentences))
+    stuck = frozenset(label for label, moment in case.stuck_at.items() if moment <= case.now)
+    return Placement(shares, _wake_at(case, shares), stuck)
 
 
 def _shares(draft: Draft, stock: Stock, sentences: Sentences) -> Iterator[Share]:
@@ -57,6 +58,7 @@ def _since(case: Case, option: Option, reason: Reason) -> float:
 def _wake_at(case: Case, shares: tuple[Share, ...]) -> float | None:
     times = [share.since + case.return_after for share in shares if share.reason in TIMED]
     times += [case.late_at] if case.late_at is not None else []
+    times += case.stuck_at.values()
     return min((time for time in times if time > case.now), default=None)
 
 

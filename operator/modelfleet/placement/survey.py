@@ -1,14 +1,19 @@
 """From a snapshot to the case of each model; what many models ask of one class is looked into once."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from modelfleet.api.scalars.duration import Duration
 from modelfleet.findings import Key, Reason
 from modelfleet.fleet.labels import label_value
+from modelfleet.fleet.pods import Pod
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.fleet.standings import Standing
+from modelfleet.fleet.workloads import Workload
 from modelfleet.placement.cases import Case, Option, Place
 from modelfleet.placement.filters import Question, Refusal, not_found, refusal
 from modelfleet.placement.ledger import Lot
 from modelfleet.placement.presence import Presence, presence
+from modelfleet.placement.rollouts import GRACE, waits_since
 from modelfleet.placement.stock import Stock
 
 PENDING_TIMEOUT, RETURN_AFTER = 120.0, 600.0
@@ -45,19 +50,32 @@ class Survey:
         pods, workloads = self._snapshot.pods.get(key, ()), self._snapshot.workloads.get(key, ())
         found = presence(pods, workloads, labels, now - patience)
         firsts = [one.first for label, one in found.items() if label in labels and one.first is not None]
+        options = {
+            label: self._option(key, self._place(name, units, regions, key.namespace), regions, found.get(label))
+            for label, (name, units) in zip(labels, choices.items(), strict=True)
+        }
         return Case(
             key=key,
             wanted=spec.scale.replicas if spec.scale else 1,
             may_preempt=spec.priority_class_name is not None,
             return_after=return_after,
-            options=tuple(
-                self._option(key, self._place(name, units, regions, key.namespace), regions, found.get(label))
-                for label, (name, units) in zip(labels, choices.items(), strict=True)
-            ),
+            options=tuple(options.values()),
             strays=tuple(self._stray(key, label, found[label]) for label in sorted(found.keys() - labels.keys())),
             late_at=min(firsts) + patience if firsts else None,
             now=now,
+            stuck_at=dict(self._stuck_at(pods, workloads, options, patience)),
         )
+
+    def _stuck_at(
+        self, pods: Sequence[Pod], workloads: Sequence[Workload], options: Mapping[str, Option], patience: float
+    ) -> Iterator[tuple[str, float]]:
+        for workload in workloads:
+            option = options.get(workload.hardware)
+            since = waits_since(workload, pods, option.fading if option else 0)
+            if since is not None:
+                # Where nodes are made as they are needed, one may be on its way.
+                is_made = option is not None and bool(option.place.name) and option.place.is_open
+                yield workload.hardware, since + (max(GRACE, patience) if is_made else GRACE)
 
     def _label(self, name: str) -> str:
         return self._labels.get(name) or label_value(name)

@@ -36,24 +36,29 @@ class Holders:
 
 
 def cluster_snapshot(
-    store: FleetStore, now: float = 0.0, refused: Mapping[Key, tuple[Trouble, ...]] | None = None
+    store: FleetStore,
+    objects: Iterable[Valid | Invalid],
+    now: float = 0.0,
+    refused: Mapping[Key, tuple[Trouble, ...]] | None = None,
+    standing: Mapping[Key, Mapping[str, Standing]] | None = None,
 ) -> FleetSnapshot:
     """What the fleet is decided from, but for the Secrets and ConfigMaps that it refers to.
 
-    `now` is the time in seconds since 1970, and `refused` what of the models' children cannot be made.
+    `objects` are those of our kinds, `now` is the time in seconds since 1970, `refused` what of the models' children
+    cannot be made, and `standing` how the classes stand with models of which that is known better than from statuses.
     """
     names = _names(store)
     slices = _by_model(_values(store, "EndpointSlice", Slice), names)
     world = World(endpoints={key: tuple(sorted(_endpoints(found))) for key, found in sorted(slices.items())})
     nodes = sorted(_values(store, "Node", Node), key=lambda node: node.name)
     return replace(
-        snapshot_of(parsed(store), {}, world),
+        snapshot_of(objects, {}, world),
         nodes=tuple(nodes),
         pods=_by_model(_values(store, "Pod", Pod), names),
         workloads=_by_model(_values(store, "Deployment", Workload), names),
         unknown=unknown(store),
         now=now,
-        standing=_standing(store),
+        standing=_standing(store, standing or {}),
         refused=dict(sorted((refused or {}).items())),
     )
 
@@ -87,9 +92,10 @@ def _values(store: FleetStore, kind: str, of: type[Any]) -> Iterator[Any]:
     return (sight.value for sight in store.held(kind).values() if isinstance(sight.value, of))
 
 
-def _standing(store: FleetStore) -> dict[Key, Mapping[str, Standing]]:
-    held = sorted(store.held("ModelDeployment").items())
-    return {key: found for key, sight in held if (found := parse_standings(sight.status))}
+def _standing(store: FleetStore, known: Mapping[Key, Mapping[str, Standing]]) -> dict[Key, Mapping[str, Standing]]:
+    written = {key: sight.status for key, sight in store.held("ModelDeployment").items() if key not in known}
+    read = {key: found for key, status in written.items() if (found := parse_standings(status))}
+    return dict(sorted({**read, **known}.items()))
 
 
 def _names(store: FleetStore) -> dict[tuple[str, str], Key]:

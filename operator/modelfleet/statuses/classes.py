@@ -18,20 +18,18 @@ CONTENT = frozenset({Reason.CHOSEN, Reason.NOT_NEEDED})
 """Reasons of classes that refused nobody."""
 
 
-def class_rows(verdict: Verdict, replicas: Replicas) -> list[dict[str, Any]]:
+def class_rows(replicas: Replicas) -> list[dict[str, Any]]:
     """The classes of a model as its status has them, in the order of preference.
 
     Of a model that was not planned they stay as they stand: since when one is refused is remembered nowhere else.
     """
-    scene, key = replicas.scene, verdict.judged.key
-    if scene.placement is None:
+    scene = replicas.scene
+    if not scene.is_planned:
         return []
-    shares = scene.shares(key)
-    if shares is None:
-        standing = scene.snapshot.standing.get(key, {})
-        rows = [_kept(name, one, replicas) for name, one in standing.items()]
+    if scene.shares is None:
+        rows = [_kept(name, one, replicas) for name, one in scene.standing.items()]
     else:
-        rows = [_row(share, replicas) for share in shares if share.hardware]
+        rows = [_row(share, replicas) for share in scene.shares if share.hardware]
     return rows[:MOST_CLASSES]
 
 
@@ -63,12 +61,12 @@ def _counts(name: str, replicas: Replicas) -> dict[str, Any]:
 def why_kept(verdict: Verdict, replicas: Replicas) -> list[str]:
     """Why a model was not planned, and stays as it is, in a sentence or none."""
     scene = replicas.scene
-    if scene.placement is None or scene.shares(verdict.judged.key) is not None:
+    if not scene.is_planned or scene.shares is not None:
         return []
     unknown = replicas.unknown
     for kind in sorted(MUST_BE_READ & unknown.keys()):
         return [f"nothing is moved while objects of the kind {kind} cannot be read: {unknown[kind]}"]
-    wrong = [name for name in declared(verdict.judged) if name not in scene.snapshot.classes]
+    wrong = [name for name in declared(verdict.judged) if name not in scene.ground.classes]
     named = f'with HardwareClass "{wrong[0]}"' if wrong else "with the spec"
     return [f"nothing is moved before what is wrong {named} is put right"]
 

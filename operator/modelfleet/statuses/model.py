@@ -7,9 +7,10 @@ from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.findings import Condition, Reason, keeps_out
 from modelfleet.fleet.labels import MODEL, label_value
 from modelfleet.placement.result import Share
-from modelfleet.statuses.classes import class_rows, moves, obstacle, why_kept, why_not
+from modelfleet.statuses.classes import class_rows, obstacle, why_kept, why_not
 from modelfleet.statuses.conditions import FALSE, TRUE, Row, ready, sentences, told, unread, wire
 from modelfleet.statuses.replicas import Replicas, declared, replicas_of
+from modelfleet.statuses.rollouts import progressing
 from modelfleet.statuses.scene import Scene
 from modelfleet.statuses.verdict import Verdict, not_judged
 
@@ -19,13 +20,13 @@ HOSTED = "nothing speaks against it here; whether its host answers is not looked
 def model_status(verdict: Verdict, scene: Scene) -> dict[str, Any]:
     """The status of a ModelDeployment."""
     judged = verdict.judged
-    replicas, shares = replicas_of(judged, scene), scene.shares(judged.key) or ()
+    replicas, shares = replicas_of(judged, scene), scene.shares or ()
     accepted = verdict.accepted(Condition.RESOLVED_REFS, Condition.PLACED, Condition.MISPLACED)
     if isinstance(judged.resource, ModelDeployment) and judged.resource.spec.external:
         rows = [accepted, verdict.resolved()]
         return wire([*rows, ready(rows, HOSTED)], judged.generation)
     rows = [accepted, verdict.resolved(), _placed(verdict, replicas, shares), _available(verdict, replicas)]
-    more = [_progressing(verdict, replicas, shares), _misplaced(verdict, replicas)]
+    more = [progressing(verdict, replicas, shares), _misplaced(verdict, replicas)]
     # Who looks at the sum alone is to see as well why a class that is preferred has none of them, or not all.
     message = sentences([rows[-1].message, *why_not(shares, replicas, everywhere=False)])
     status = wire([*rows, *more, ready(rows, message)], judged.generation)
@@ -82,25 +83,6 @@ def _unread(type_: Condition, verdict: Verdict, replicas: Replicas) -> Row | Non
     return not_judged(type_) if verdict.judged.resource is None and replicas.are_none else None
 
 
-def _progressing(verdict: Verdict, replicas: Replicas, shares: Sequence[Share]) -> Row:
-    type_, made = Condition.PROGRESSING, replicas.workloads
-    if "Deployment" in replicas.unknown:
-        return unread(type_, "Deployment", replicas.unknown["Deployment"])
-    if not made:
-        if verdict.judged.resource is None:
-            return not_judged(type_)
-        return Row(type_, FALSE, Reason.PENDING, "nothing is being rolled out")
-    if troubles := replicas.troubles(type_):
-        return Row(type_, FALSE, troubles[0][0], sentences(message for _, message in troubles))
-    desired = sum(one.desired for one in made)
-    moving = moves(shares, replicas)
-    if not moving and all(one.is_done for one in made):
-        return Row(type_, FALSE, Reason.UP_TO_DATE, "every replica is of the newest version, and ready")
-    updated, serving = (sum(min(getattr(one, of), one.desired) for one in made) for of in ("updated", "ready"))
-    message = f"{updated} of {desired} replicas are of the newest version, {serving} of {desired} ready"
-    return Row(type_, TRUE, Reason.ROLLING_OUT, sentences([*moving, message]))
-
-
 def _misplaced(verdict: Verdict, replicas: Replicas) -> Row:
     type_ = Condition.MISPLACED
     if verdict.judged.resource is None:
@@ -118,7 +100,7 @@ def _misplaced(verdict: Verdict, replicas: Replicas) -> Row:
 
 def _counts(verdict: Verdict, replicas: Replicas) -> dict[str, Any]:
     counts: dict[str, Any] = {"selector": f"{MODEL}={label_value(verdict.judged.key.name)}"}
-    if rows := class_rows(verdict, replicas):
+    if rows := class_rows(replicas):
         counts["classes"] = rows
     if "Pod" in replicas.unknown:
         return counts

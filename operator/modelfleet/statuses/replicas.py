@@ -63,7 +63,7 @@ class Replicas:
     @property
     def unknown(self) -> Mapping[str, str]:
         """Kinds of which nothing is known, and why."""
-        return self.scene.snapshot.unknown
+        return self.scene.ground.unknown
 
     def troubles(self, type_: Condition) -> list[tuple[Reason, str]]:
         """What speaks against this condition: one sentence for each reason, the hardest reason first."""
@@ -135,9 +135,8 @@ def declared(judged: Judged) -> list[str]:
 
 def replicas_of(judged: Judged, scene: Scene) -> Replicas:
     """What is known of the replicas of this model; what was made for another object of its name is not its own."""
-    snapshot = scene.snapshot
-    pods = [pod for pod in snapshot.pods.get(judged.key, ()) if not pod.terminating]
-    workloads = [one for one in snapshot.workloads.get(judged.key, ()) if one.owner_uid in ("", judged.uid)]
+    pods = [pod for pod in scene.pods if not pod.terminating]
+    workloads = [one for one in scene.workloads if one.owner_uid in ("", judged.uid)]
     resource = judged.resource
     if isinstance(resource, ModelDeployment):
         desired = resource.spec.scale.replicas if resource.spec.scale else 1
@@ -150,4 +149,4 @@ def replicas_of(judged: Judged, scene: Scene) -> Replicas:
     for pod in live:
         by_class[own.get(pod.hardware) or scene.name_of(pod.hardware)].append(pod)
     ended = [pod for pod in pods if pod.ended]
-    return Replicas(desired, live, ended, workloads, snapshot.refused.get(judged.key, ()), by_class, scene)
+    return Replicas(desired, live, ended, workloads, scene.refused, by_class, scene)

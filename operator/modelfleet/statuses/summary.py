@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from modelfleet.findings import Finding, Key
+from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.placement.result import FleetPlacement
 from modelfleet.statuses.capacity import Capacity
@@ -12,7 +13,7 @@ from modelfleet.statuses.hardware import hardware_status
 from modelfleet.statuses.judged import Judged
 from modelfleet.statuses.model import model_status
 from modelfleet.statuses.policy import Names, policy_status
-from modelfleet.statuses.scene import Scene
+from modelfleet.statuses.scene import Scenes
 from modelfleet.statuses.verdict import Verdict
 
 
@@ -21,6 +22,7 @@ def summarise(
     judged: Iterable[Judged],
     findings: Iterable[Finding],
     placement: FleetPlacement | None = None,
+    recall: Recall | None = None,
 ) -> dict[Key, dict[str, Any]]:
     """The status of each judged object of our kinds, as it is written but without times: `settle` puts them in.
 
@@ -30,7 +32,8 @@ def summarise(
     found: defaultdict[Key, list[Finding]] = defaultdict(list)
     for finding in findings:
         found[finding.subject].append(finding)
-    capacity, names, scene = Capacity(snapshot), Names(snapshot), Scene(snapshot, placement)
+    recall = recall or Recall()
+    capacity, names, scenes = Capacity(snapshot), Names(snapshot), Scenes(snapshot, placement, recall)
     # Who holds what is known where both nodes and pods are.
     stock = placement.stock if placement and not snapshot.unknown.keys() & {"Node", "Pod"} else None
     statuses: dict[Key, dict[str, Any]] = {}
@@ -40,7 +43,7 @@ def summarise(
             case "HardwareClass":
                 statuses[one.key] = hardware_status(verdict, capacity, stock)
             case "ModelDeployment":
-                statuses[one.key] = model_status(verdict, scene)
+                statuses[one.key] = recall.of(("status", one.key), model_status, verdict, scenes.of(one.key))
             case "RoutingPolicy":
                 statuses[one.key] = policy_status(verdict, names)
             case _:

@@ -1,18 +1,23 @@
 """What a model asks for and no child of it could do: said before anything is made, and refused."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
+from modelfleet.api.hardwareclass.kind import HardwareClass
 from modelfleet.api.modeldeployment.engine import EngineName
 from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.modeldeployment.placement import Autoscaler
 from modelfleet.findings import Finding, Path, Reason, Severity
+from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.workloads.autoscaler import load_metric
 from modelfleet.workloads.engines import ENGINES
 from modelfleet.workloads.options import Options
 from modelfleet.workloads.site import Site
 from modelfleet.workloads.weights import Weights
+
+Choice = tuple[HardwareClass, int]
 
 SOURCE: Final[Path] = ("spec", "model", "source")
 IMAGE: Final[Path] = ("spec", "engine", "image")
@@ -21,19 +26,22 @@ NO_IMAGE: Final = {
 }
 
 
-def check_children(snapshot: FleetSnapshot, options: Options) -> Iterator[Finding]:
+def check_children(snapshot: FleetSnapshot, options: Options, recall: Recall) -> Iterator[Finding]:
     """What of the models with an engine cannot be done in a cluster. On one machine it may well be."""
-    for model in snapshot.models.values():
-        if model.spec.engine is None:
-            continue
-        for path, message in _complaints(model, snapshot, options):
-            yield Finding(model.key, path, Reason.UNSUPPORTED, message, Severity.WARNING)
+    for key, model in snapshot.models.items():
+        if model.spec.engine:
+            yield from recall.of(("unsupported", key), _unsupported, model, _named(model, snapshot), options)
 
 
-def _complaints(model: ModelDeployment, snapshot: FleetSnapshot, options: Options) -> Iterator[tuple[Path, str]]:
-    yield from _source(model)
-    yield from _images(model, snapshot, options)
-    yield from _scaling(model, options)
+def _named(model: ModelDeployment, snapshot: FleetSnapshot) -> tuple[Choice, ...]:
+    """The classes that the model names and that are there, each with its units."""
+    choices = model.spec.placement.classes if model.spec.placement else ()
+    return tuple((known, one.units) for one in choices if (known := snapshot.classes.get(one.name)))
+
+
+def _unsupported(model: ModelDeployment, named: tuple[Choice, ...], options: Options) -> tuple[Finding, ...]:
+    said = chain(_source(model), _images(model, named, options), _scaling(model, options))
+    return tuple(Finding(model.key, path, Reason.UNSUPPORTED, text, Severity.WARNING) for path, text in said)
 
 
 def _source(model: ModelDeployment) -> Iterator[tuple[Path, str]]:
@@ -60,16 +68,16 @@ def _listed(schemes: frozenset[str]) -> str:
     return " or ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
 
 
-def _images(model: ModelDeployment, snapshot: FleetSnapshot, options: Options) -> Iterator[tuple[Path, str]]:
+def _images(model: ModelDeployment, named: tuple[Choice, ...], options: Options) -> Iterator[tuple[Path, str]]:
     assert model.spec.engine is not None
-    name, placement = model.spec.engine.name, model.spec.placement
-    for choice in placement.classes if placement else ():
-        hardware = snapshot.classes.get(choice.name)
-        if hardware and not Site(model, hardware, choice.units, options).image:
-            why = NO_IMAGE.get(name, f'modelfleet knows no image of {name} for HardwareClass "{choice.name}"')
+    name = model.spec.engine.name
+    for hardware, units in named:
+        if not Site(model, hardware, units, options).image:
+            on = hardware.metadata.name
+            why = NO_IMAGE.get(name, f'modelfleet knows no image of {name} for HardwareClass "{on}"')
             yield IMAGE, f"{why}: add one that runs there, or choose another engine or class"
             return
-    if placement is None and not Site(model, None, 0, options).image:
+    if model.spec.placement is None and not Site(model, None, 0, options).image:
         why = NO_IMAGE.get(name, f"modelfleet knows no image of {name} that runs on any node")
         yield IMAGE, f"{why}: add one, or name in spec.placement.classes where it is to run"
 

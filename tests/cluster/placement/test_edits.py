@@ -241,20 +241,3 @@ def test_a_selector_that_matches_nothing_any_more_keeps_what_runs(fleet: Fleet) 
     fleet.says("gpu", "NoMatchingNodes")
     fleet.condition("Available", "True")
     assert len([pod for pod in fleet.pods() if pod["spec"].get("nodeName")]) >= 1
-
-
-def test_an_edit_for_which_a_full_class_has_no_second_place_is_told_and_the_old_replicas_serve(
-    bed: Bed, fleet: Fleet
-) -> None:
-    fleet.model("m", "gpu", replicas=2)
-    fleet.runs_on(gpu=2)
-    with watching(bed, fleet) as course:
-        fleet.edit("m", engine={"args": ["--another"]})
-        assert "Insufficient nvidia.com/gpu" in fleet.says("gpu", "Unschedulable")
-        assert "Insufficient nvidia.com/gpu" in fleet.condition("Placed", "True")
-        fleet.condition("Progressing", "RollingOut")
-        fleet.stays()
-        fleet.nodes("gpu", gpu="1")
-        fleet.condition("Progressing", "UpToDate")
-    assert course.fewest == 2
-    fleet.runs_on(gpu=2)

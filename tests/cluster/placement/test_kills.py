@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from modelfleet.controllers.families import HASH
+from modelfleet.fleet.labels import HASH
 from tests.cluster.operator.conftest import LEASE
 from tests.cluster.operator.killing import Blow, again, blows, timeless
 from tests.cluster.operator.objects import gone, url

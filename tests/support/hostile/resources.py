@@ -125,6 +125,7 @@ def model_spec(dice: Dice, classes: list[str], *, hosted: bool) -> Document:
         placement=lambda: _placement(dice, classes),
         scale=lambda: _scale(dice),
         warmup=lambda: dice.some(HALF, {}, slowStart=lambda: dice.choice(names.DURATIONS)),
+        rollout=lambda: dice.some(HALF, {}, surge=lambda: dice.whole(0, 1)),
     )
 
 

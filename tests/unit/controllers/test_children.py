@@ -9,8 +9,9 @@ import pytest
 
 from modelfleet.controllers import children as module
 from modelfleet.controllers.children import NEW, ChildSync
-from modelfleet.controllers.families import HASH, Family, family_of
+from modelfleet.controllers.families import Family, family_of
 from modelfleet.findings import Key
+from modelfleet.fleet.labels import HASH
 from modelfleet.kube.errors import Conflict, Forbidden, NotFound
 from modelfleet.kube.rate import TokenBucket
 from modelfleet.sources.kinds import scopes
@@ -21,7 +22,7 @@ from tests.support.documents import document
 M = Key("ModelDeployment", "default", "m")
 S, D = Key("Service", "default", "m"), Key("Deployment", "default", "m-cpu")
 OWNER = {"name": "m", "namespace": "default", "uid": "u1", "resourceVersion": "1"}
-SOON = 5.0
+SOON, AWHILE_S = 5.0, 0.12
 Object = dict[str, Any]
 
 
@@ -101,10 +102,16 @@ class Desk:
 
     def rest(self) -> None:
         """Until nothing waits, or all that does waits for its time."""
-        size, end = -1, time.monotonic() + SOON
-        while time.monotonic() < end and size != len(self.server.asked):
-            size = len(self.server.asked)
-            time.sleep(0.12)
+        calm, end = 0, time.monotonic() + SOON
+        # Twice: between its end and its next time an object stands nowhere.
+        while time.monotonic() < end and calm < 2:
+            calm = calm + 1 if self.is_calm() else 0
+            time.sleep(0.01)
+
+    def is_calm(self) -> bool:
+        queue = self.children._crew._queue
+        with queue._condition:
+            return not queue._taken and all(due > time.monotonic() + AWHILE_S for due in queue._due.values())
 
     def writes(self) -> list[str]:
         return [one for one in self.server.asked if not one.startswith("GET")]
@@ -251,7 +258,8 @@ def test_what_goes_before_its_owner_is_told_to_be_gone_is_not_made_again(desk: D
     assert desk.writes() == ["PATCH m", "PATCH m-cpu"]
 
 
-def test_what_is_gone_while_its_owner_is_there_is_made_again(desk: Desk) -> None:
+def test_what_is_gone_while_its_owner_is_there_is_made_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GONE_S", 0.2)
     desk.want(rendered(S, a=1), rendered(D, replicas=1))
     desk.rest()
     for _ in range(2):
@@ -284,7 +292,7 @@ def test_an_object_that_others_write_without_end_is_written_at_its_pace(
     desk.want(rendered(D, replicas=1))
     desk.rest()
     (path,) = desk.server.held
-    end = time.monotonic() + 1.0
+    end = time.monotonic() + 0.5
     while time.monotonic() < end:
         theirs = copy.deepcopy(desk.server.held[path])
         theirs["spec"] = {"replicas": 9}

@@ -68,6 +68,19 @@ def test_a_deployment_is_done_once_its_newest_version_is_seen_updated_and_ready(
     assert not parsed(deployment(desired=2, ready=2, observedGeneration=1)).is_done
 
 
+def test_a_single_replica_is_not_done_while_the_one_before_it_is_there() -> None:
+    # One is of the newest template, and one is ready: the other one.
+    found = parsed(deployment(desired=1, ready=1, replicas=2))
+    assert (found.older, found.is_done) == (1, False)
+    assert parsed(deployment(desired=1, ready=1, replicas=1)).is_done
+
+
+def test_what_a_deployment_was_made_from_is_read() -> None:
+    raw = deployment()
+    raw["metadata"]["annotations"] = {"modelfleet.dev/hash": "a-b"}
+    assert parsed(raw).hash == "a-b"
+
+
 @pytest.mark.parametrize("front", ['pods "m-gpu-6d4cf56db6-4x5kp" is forbidden: ', ""])
 @pytest.mark.parametrize(
     ("words", "reason"),

@@ -6,7 +6,7 @@ from modelfleet.findings import Condition, Key, Reason
 from modelfleet.fleet.labels import label_value
 from modelfleet.fleet.standings import Standing
 from modelfleet.fleet.troubles import Trouble
-from modelfleet.sources.cluster import cluster_snapshot
+from modelfleet.sources.cluster import cluster_snapshot, parsed
 from modelfleet.sources.kinds import scopes
 from modelfleet.sources.store import FleetStore
 from tests.support.documents import Document, document
@@ -45,7 +45,7 @@ def test_what_is_labelled_with_a_part_of_a_long_name_belongs_to_the_model_of_the
         of("Pod", "d", "m"),
         of("Pod", "e", "nobody"),
     )
-    snapshot = cluster_snapshot(store)
+    snapshot = cluster_snapshot(store, parsed(store))
     pods = {key.name: [pod.key.name for pod in found] for key, found in snapshot.pods.items()}
     assert pods == {LONG: ["a"], OTHER: ["b"], "m": ["d"], "nobody": ["e"]}
     assert list(snapshot.workloads) == [Key("ModelDeployment", "x", LONG)]
@@ -56,6 +56,15 @@ def test_how_classes_stand_is_read_from_the_statuses_and_the_rest_is_told() -> N
     classes = [{"name": "gpu", "reason": "Full", "since": "1970-01-01T00:01:00Z"}, "odd"]
     trouble = Trouble(Condition.PLACED, Reason.NAME_TAKEN, "taken")
     store = held(model("m", status={"classes": classes}), model("n", status={"classes": 7}))
-    snapshot = cluster_snapshot(store, 90.0, {key: (trouble,)})
+    snapshot = cluster_snapshot(store, parsed(store), 90.0, {key: (trouble,)})
     assert snapshot.standing == {key: {"gpu": Standing("Full", 60.0)}}
     assert (snapshot.now, snapshot.refused) == (90.0, {key: (trouble,)})
+
+
+def test_what_is_known_of_how_classes_stand_counts_before_what_is_written() -> None:
+    key, other = (Key("ModelDeployment", "x", name) for name in ("m", "n"))
+    written = {"classes": [{"name": "gpu", "reason": "Full", "since": "1970-01-01T00:01:00Z"}]}
+    store = held(model("m", status=written), model("n", status=written))
+    known = {key: {"gpu": Standing("Chosen", 80.0)}}
+    snapshot = cluster_snapshot(store, parsed(store), standing=known)
+    assert snapshot.standing == {**known, other: {"gpu": Standing("Full", 60.0)}}

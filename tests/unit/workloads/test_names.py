@@ -1,9 +1,10 @@
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelfleet.workloads.names import claim_name, deployment_name, service_name
+from tests.sizes import scale
 
 LABEL = "[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?"
 NAMES = st.from_regex(rf"{LABEL}(\.{LABEL}){{0,3}}", fullmatch=True)
@@ -36,6 +37,7 @@ def test_every_name_is_valid_for_its_kind_and_a_pod_s_name_holds_it_whole(model:
     assert len(service_name(model)) <= 63
 
 
+@settings(max_examples=scale(30, 5_000))
 @given(st.lists(st.tuples(NAMES, NAMES), min_size=2, unique=True))
 def test_no_two_pairs_have_one_name(pairs: list[tuple[str, str]]) -> None:
     assert len({deployment_name(*pair) for pair in pairs}) == len(pairs)

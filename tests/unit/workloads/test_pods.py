@@ -145,9 +145,15 @@ def test_a_pod_that_goes_is_left_alone_first_and_its_streams_then_have_ten_minut
     assert pod(made)["terminationGracePeriodSeconds"] == 610
 
 
-def test_no_replica_goes_before_its_successor_is_ready() -> None:
-    strategy = one("Deployment", children(ON_GPU))["spec"]["strategy"]
+@pytest.mark.parametrize("rollout", ["", ", rollout: {}", ", rollout: {surge: 1}"])
+def test_no_replica_goes_before_its_successor_is_ready(rollout: str) -> None:
+    strategy = one("Deployment", children(f"{{{ON_GPU[1:-1]}{rollout}}}"))["spec"]["strategy"]
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
+def test_where_a_class_is_always_full_an_old_replica_goes_first() -> None:
+    strategy = one("Deployment", children(f"{{{ON_GPU[1:-1]}, rollout: {{surge: 0}}}}"))["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
 
 
 def test_the_priority_is_the_model_s() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from modelfleet.findings import Finding, Reason, dotted, keeps_out
+from modelfleet.fleet.recall import Recall
 from modelfleet.workloads.check import check_children
 from modelfleet.workloads.options import Options
 from tests.support.documents import Document, hardware_class
@@ -17,7 +18,7 @@ def spec(engine: str, source: str, more: str = "") -> str:
 
 
 def found(change: str, *classes: Document, options: Options = PROMETHEUS) -> list[Finding]:
-    findings = list(check_children(small_fleet(change, *classes)[1], options))
+    findings = list(check_children(small_fleet(change, *classes)[1], options, Recall()))
     assert all(one.reason is Reason.UNSUPPORTED and keeps_out(one) for one in findings)
     return findings
 

@@ -75,6 +75,20 @@ class Scale(Model):
     )
 
 
+class Rollout(Model):
+    """How a new version takes the place of the old one."""
+
+    surge: Integer | None = Field(
+        default=None,
+        description="How many replicas of a new version a class gets before an old one goes, 1 or 0; without one, 1."
+        " With 1 nobody stops serving, and the class needs room for one replica more. With 0 an old replica goes first,"
+        " for classes that are always full: one fewer serves on each class meanwhile, and nobody where there is but"
+        " one.",
+        ge=0,
+        le=1,
+    )
+
+
 class Warmup(Model):
     """What a new replica is spared."""
 

@@ -9,7 +9,13 @@ from modelfleet.api.rule import Rule, Transition, unless
 from modelfleet.findings import Path
 
 HOSTED = "engine: null, external: {url: 'https://api.example.com/v1'}"
-WORKLOAD = {"placement": "placement", "scale": "scale", "warmup": "warmup", "priorityClassName": "priority_class_name"}
+WORKLOAD = {
+    "placement": "placement",
+    "scale": "scale",
+    "rollout": "rollout",
+    "warmup": "warmup",
+    "priorityClassName": "priority_class_name",
+}
 
 
 def _served_once(spec: ModelDeploymentSpec) -> bool:
@@ -68,10 +74,10 @@ RULES = (
         name="external-has-no-workload",
         at=("spec",),
         reads=("engine", "external", *WORKLOAD),
-        cel="!has(self.external) || has(self.engine) || !(has(self.placement) || has(self.scale) || has(self.warmup)"
-        " || has(self.priorityClassName))",
+        cel="!has(self.external) || has(self.engine) || !(has(self.placement) || has(self.scale) || has(self.rollout)"
+        " || has(self.warmup) || has(self.priorityClassName))",
         broken=_workload_of_hosted,
-        message="an external model runs nowhere here: remove placement, scale, warmup and priorityClassName",
+        message="an external model runs nowhere here: remove placement, scale, rollout, warmup and priorityClassName",
         example=f"{{{HOSTED}, scale: {{replicas: 2}}}}",
     ),
     Rule(

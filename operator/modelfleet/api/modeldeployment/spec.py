@@ -6,7 +6,7 @@ from modelfleet.api.enums import Work
 from modelfleet.api.model import Integer, Model
 from modelfleet.api.modeldeployment.engine import Engine
 from modelfleet.api.modeldeployment.external import External, TokenPrice
-from modelfleet.api.modeldeployment.placement import Placement, Scale, Warmup
+from modelfleet.api.modeldeployment.placement import Placement, Rollout, Scale, Warmup
 from modelfleet.api.scalars.addresses import ModelSource
 from modelfleet.api.scalars.names import DnsName, ServedName
 
@@ -38,6 +38,7 @@ class ModelDeploymentSpec(Model):
     scale: Scale | None = Field(
         default=None, description="How many replicas there are; without it, one. kubectl scale needs it to be there."
     )
+    rollout: Rollout | None = Field(default=None, description="How a new version takes the place of the old one.")
     warmup: Warmup | None = Field(default=None, description="What a new replica is spared.")
     price: TokenPrice | None = Field(
         default=None, description="What a hosted model charges; hardware of your own is priced by its class."
