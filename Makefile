@@ -9,12 +9,14 @@ PYTEST  := $(BIN)/python -m pytest
 # The stamp names the interpreter's version, so that a change of PYTHON is a change of environment.
 READY   := $(VENV)/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 SUITE   := $(PYTEST) -q -n auto
+# The tests run in several processes and start hundreds: each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 LOCKER  := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check fmt generate verify golden bench soak engine cluster cluster-down lock clean
-.PHONY: format lint types imports tests generated goldens dataplane controlplane
+.PHONY: format lint types imports tests generated goldens properties dataplane controlplane
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -22,9 +24,9 @@ help: ## List the targets
 demo: $(READY) ## Set up, serve a sample fleet with a real Envoy, show a routed answer and its reasons
 	@$(BIN)/modelfleet demo
 
-test: check verify dataplane controlplane ## Set up, check, verify, test on a real Envoy and control plane: what CI runs
+test: check verify properties dataplane controlplane ## Set up, check, verify, properties, a real Envoy and control plane: what CI runs
 
-check: format lint types imports tests ## Format, lint, types, import contracts and all offline tests
+check: format lint types imports tests ## Format, lint, types, import contracts and tests: offline, in two minutes
 
 fmt: $(READY) ## Format the source and apply the safe fixes; the only target that edits source
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -83,6 +85,9 @@ generated: $(READY)
 # Under another hash seed than the run in `tests`: the same input must give the same bytes.
 goldens: $(READY)
 	@PYTHONHASHSEED=4711 $(PHASE) $@ $(PYTEST) -q tests/golden
+
+properties: $(READY)
+	@$(PHASE) $@ $(SUITE) tests/property
 
 dataplane: $(READY)
 	@$(BIN)/python -m tests.engines tell

@@ -1,6 +1,7 @@
 """How the tests run, whoever runs them: nothing here looks at CI, the clock or the machine."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from tests.golden.session import GoldenSession
 from tests.sizes import SOAK
 
 HERE = Path(__file__).resolve().parent
-ON_DEMAND = (HERE / "bench", HERE / "cluster", HERE / "dataplane" / "envoy", HERE / "scenario")
-"""Run only when they are asked for by path: measurements, what needs a control plane to be built, what runs Envoy."""
+ON_DEMAND = tuple(HERE / name for name in ("bench", "cluster", "dataplane/envoy", "property", "scenario"))
+"""Run only when they are asked for by path: measurements, what needs a control plane to be built, what runs Envoy, and
+what looks at so many cases that it is a phase of its own.
+"""
 
 # Every setting that Hypothesis would choose differently on a CI machine is named, so that both see the same tests.
 # Quick runs are the same each time; a soak looks for something new each time, and replays what it found.
@@ -52,6 +55,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     here = config.invocation_params.dir
     paths = [(here / argument.split("::")[0]).resolve() for argument in config.args]
     return None if any(path.is_relative_to(collection_path) for path in paths) else True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays to the end: to look through it for garbage again and again takes half of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

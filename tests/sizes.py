@@ -1,4 +1,4 @@
-"""How much a test does: little in every `make check`, all there is to learn in `make soak`."""
+"""How much a test does: little in every `make test`, all there is to learn in `make soak`."""
 
 import os
 

@@ -35,7 +35,9 @@ def scratch(tmp_path: Path) -> Path:
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
     # The options of the run that this test is part of must not reach the run that it starts.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    # Of all that is installed it needs one plugin: to load the others takes longer than to run.
+    clean["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    command = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "no:cacheprovider", *arguments]
     done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 

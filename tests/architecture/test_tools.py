@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import ROOT
+from tests.architecture.tree import ROOT, label
+from tests.conftest import ON_DEMAND
+from tests.soak.phases import PHASES
 from tools.environment import complaint
 from tools.phase import main as run_phase
 from tools.verify import differences
@@ -40,6 +42,15 @@ def test_recipes_are_one_or_two_lines() -> None:
     rules = re.findall(r"^[^\s#.].*:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert len(rules) >= len(TARGETS) - 2
     assert [rule for rule in rules if rule.count("\n") > 2] == []
+
+
+def test_what_runs_only_on_demand_is_demanded_by_make_test_and_by_a_soak() -> None:
+    steps = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    soaked = {argument for phase in PHASES for argument in phase.arguments}
+    for folder in map(label, ON_DEMAND):
+        if folder != "tests/bench":
+            assert folder in steps.split()
+            assert folder in soaked
 
 
 def test_ci_does_nothing_that_a_user_could_not() -> None:

@@ -8,10 +8,14 @@ from http import HTTPStatus
 
 import pytest
 
+from modelfleet.kube.client import Client
+from modelfleet.kube.config import connect
+from tests.cluster.writing import Desk, make_model, writing
 from tests.testbed.__main__ import crds
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 from tests.testbed.binaries import Unavailable, binaries, is_built
+from tests.testbed.faults import FaultProxy
 from tests.testbed.leftovers import bed_folder
 from tests.testbed.namespace import enter_namespace
 
@@ -49,6 +53,34 @@ def namespace(bed: Bed) -> Iterator[str]:
     wait_for("the namespace's account", lambda: bed.api.get(account).status == HTTPStatus.OK)
     yield name
     bed.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def proxy(bed: Bed) -> Iterator[FaultProxy]:
+    """A way to the API server that does what a test wants done to requests."""
+    with FaultProxy(bed) as made:
+        yield made
+
+
+@pytest.fixture
+def client(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """The one through whom children are written, known to the proxy as the writer."""
+    monkeypatch.setenv("KUBECONFIG", str(proxy.kubeconfig("writer")))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return connect("modelfleet/test")
+
+
+@pytest.fixture
+def desk(client: Client, proxy: FaultProxy, namespace: str) -> Iterator[Desk]:
+    """A writer of children at work. What a test changes of its pace it changes before."""
+    with writing(client, proxy, namespace) as made:
+        yield made
+
+
+@pytest.fixture
+def uid(bed: Bed, namespace: str) -> str:
+    """Of the model that the children are for."""
+    return make_model(bed, namespace)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

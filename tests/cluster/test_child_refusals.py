@@ -3,60 +3,35 @@ when it is over.
 """
 
 import time
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from modelfleet.controllers import children as module
-from modelfleet.kube.client import Client
-from modelfleet.kube.config import connect
 from tests.cluster.writing import (
     Desk,
     Object,
     budget,
     deployment,
     live,
-    make_model,
     path_of,
     scaled_object,
     service,
     wait_until_made,
-    writing,
 )
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
-from tests.testbed.faults import Close, FaultProxy, Rule, Status
+from tests.testbed.faults import Close, Rule, Status
 from tests.testbed.faults.actions import Garbage
 
 POLICIES = "/apis/admissionregistration.k8s.io/v1"
 Said = tuple[str, str]
 
 
-@pytest.fixture
-def proxy(bed: Bed) -> Iterator[FaultProxy]:
-    with FaultProxy(bed) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def client(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setenv("KUBECONFIG", str(proxy.kubeconfig("writer")))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+@pytest.fixture(autouse=True)
+def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LONGEST_S", 1.0)
-    return connect("modelfleet/test")
-
-
-@pytest.fixture
-def desk(client: Client, proxy: FaultProxy, namespace: str) -> Iterator[Desk]:
-    with writing(client, proxy, namespace) as desk:
-        yield desk
-
-
-@pytest.fixture
-def uid(bed: Bed, namespace: str) -> str:
-    return make_model(bed, namespace)
 
 
 def family(namespace: str) -> tuple[Object, ...]:

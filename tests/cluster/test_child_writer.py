@@ -12,7 +12,6 @@ from modelfleet.controllers import children as module
 from modelfleet.controllers.likeness import contains
 from modelfleet.findings import Key
 from modelfleet.kube.client import Client
-from modelfleet.kube.config import connect
 from tests.cluster.operator.objects import url
 from tests.cluster.writing import (
     MODEL,
@@ -39,30 +38,10 @@ PROMPT_S = 5.0
 """Within which what somebody else changed is as it was."""
 
 
-@pytest.fixture
-def proxy(bed: Bed) -> Iterator[FaultProxy]:
-    with FaultProxy(bed) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def client(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setenv("KUBECONFIG", str(proxy.kubeconfig("writer")))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    # The pace is what tests of paces look at; all others edit one object more often than anybody does.
+@pytest.fixture(autouse=True)
+def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pace is what tests of paces look at; all others edit one object more often than anybody does."""
     monkeypatch.setattr(module, "EACH_S", 0.02)
-    return connect("modelfleet/test")
-
-
-@pytest.fixture
-def desk(client: Client, proxy: FaultProxy, namespace: str) -> Iterator[Desk]:
-    with writing(client, proxy, namespace) as desk:
-        yield desk
-
-
-@pytest.fixture
-def uid(bed: Bed, namespace: str) -> str:
-    return make_model(bed, namespace)
 
 
 def family(namespace: str) -> tuple[Object, ...]:

@@ -26,12 +26,6 @@ from tests.testbed.faults.clients import CUT, Watcher, ask
 
 
 @pytest.fixture
-def proxy(bed: Bed) -> Iterator[FaultProxy]:
-    with FaultProxy(bed) as made:
-        yield made
-
-
-@pytest.fixture
 def api(proxy: FaultProxy) -> Iterator[Api]:
     client = proxy.api("alpha")
     yield client

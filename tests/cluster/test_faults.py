@@ -33,12 +33,6 @@ from tests.testbed.faults.clients import CUT, TOKEN, Watcher, ask, connect
 
 
 @pytest.fixture
-def proxy(bed: Bed) -> Iterator[FaultProxy]:
-    with FaultProxy(bed) as made:
-        yield made
-
-
-@pytest.fixture
 def api(proxy: FaultProxy) -> Iterator[Api]:
     client = proxy.api("alpha")
     yield client

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 SIDE_BY_SIDE = ("-n", "auto")
+# A folder that no run enters by itself has to be named.
+OFFLINE = ("tests", "tests/property")
 REAL_ENVOY = ("tests/dataplane/envoy", "tests/scenario")
 
 
@@ -23,7 +25,7 @@ class Phase:
 # Tests marked `alone` measure, or put a load on Envoy: beside others their figures would be of those others.
 PHASES = (
     # Some of these take minutes and most no time: a worker that has nothing left takes from one that has.
-    Phase("offline", (*SIDE_BY_SIDE, "--dist", "worksteal")),
+    Phase("offline", (*SIDE_BY_SIDE, "--dist", "worksteal", *OFFLINE)),
     Phase("envoy", (*SIDE_BY_SIDE, "--dist", "loadfile", "-m", "not alone", *REAL_ENVOY), needs="tests.engines"),
     Phase("alone", ("-m", "alone", *REAL_ENVOY)),
     Phase("cluster", ("tests/cluster",), needs="tests.testbed"),

@@ -160,8 +160,11 @@ class Script:
     entry: str = "gateway"
     now: int = NOW
     lua: Any = field(default_factory=runtime)
+    made: Any = field(init=False)
+    """What makes a handle, read once: to read it takes longer than a request."""
 
     def __post_init__(self) -> None:
+        self.made = self.lua.compile(HANDLE)
         self.lua.execute(PRELOAD, b"chance", CHANCE)
         required(self.lua, self.entry)
 
@@ -202,7 +205,7 @@ class Script:
         }
         table = to_lua(self.lua, given)
         table[b"body"], table[b"notes"], table[b"looks"] = body, notes.for_lua(self.lua), looks.for_lua(self.lua)
-        return Handled(self.lua.execute(HANDLE, table), notes, looks)
+        return Handled(self.made(table), notes, looks)
 
 
 @dataclass

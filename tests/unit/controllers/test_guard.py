@@ -9,8 +9,10 @@ import pytest
 from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponse, ClientSession, web
 from aiohttp.test_utils import TestServer
 
+from modelfleet.controllers import guard as module
 from modelfleet.controllers.guard import GONE, PATIENCE, Guard
 from modelfleet.controllers.watches import Watches
+from modelfleet.kube.backoff import Backoff
 from modelfleet.sources.kinds import Scope, scopes
 
 MODELS = next(scope for scope in scopes() if scope.watched.kind == "ModelDeployment")
@@ -19,6 +21,12 @@ ADDED = {"type": "ADDED", "object": MODEL}
 BOOKMARK = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}}
 LIST = {"kind": "ModelDeploymentList", "metadata": {"resourceVersion": "5"}, "items": [MODEL]}
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@pytest.fixture(autouse=True)
+def brief_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long they are is of no interest here, and they are the most of what these tests would take."""
+    monkeypatch.setattr(module, "Backoff", lambda first, most: Backoff(first / 20, most / 20))
 
 
 def error(code: int) -> dict[str, Any]:

@@ -4,12 +4,14 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partialmethod
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from modelfleet.controllers import health as module
+from modelfleet.controllers import serving
 from modelfleet.controllers.frame import Frame
 from modelfleet.controllers.health import Health
 from modelfleet.controllers.loop import CompileLoop
@@ -55,7 +57,10 @@ class Parts:
 
 
 @pytest.fixture
-def parts() -> Iterator[Parts]:
+def parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
+    # A server looks every half second whether it is to end.
+    serve = partialmethod(serving._Server.serve_forever, poll_interval=0.02)
+    monkeypatch.setattr(serving._Server, "serve_forever", serve)
     made = Parts()
     made.serving.start()
     made.loop.start()

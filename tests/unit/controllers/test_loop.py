@@ -34,10 +34,10 @@ def test_a_burst_is_one_look() -> None:
 
 
 def test_who_is_poked_without_end_looks_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_S", 0.3)
+    monkeypatch.setattr(module, "MOST_S", 0.15)
     looks: list[float] = []
     with looping(lambda: looks.append(time.monotonic())) as loop:
-        end = time.monotonic() + 0.8
+        end = time.monotonic() + 0.4
         while time.monotonic() < end:
             loop.poke()
             time.sleep(0.01)
@@ -83,13 +83,13 @@ def test_looks_that_take_long_leave_as_much_time_as_they_take(monkeypatch: pytes
 
     def work() -> None:
         began.append(time.monotonic())
-        time.sleep(0.15)
+        time.sleep(0.08)
 
     with looping(work) as loop:
         while len(began) < 3:
             loop.poke()
             time.sleep(0.01)
-    assert all(later - earlier >= 0.3 for earlier, later in itertools.pairwise(began))
+    assert all(later - earlier >= 0.16 for earlier, later in itertools.pairwise(began))
 
 
 def test_a_look_comes_at_its_time_though_nothing_has_changed_and_once() -> None:

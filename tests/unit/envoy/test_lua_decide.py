@@ -5,10 +5,11 @@ from math import sqrt
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
+from tests.sizes import scale
 from tests.support.deciding import decide, decision, plan_for, request_for
 from tests.support.decisions import Asked, Decided, spot_of
 from tests.support.documents import policy, valid
@@ -35,6 +36,7 @@ def drawn(weights: dict[str, int], spot: float) -> str | None:
     return decision(weighted(**weights), Asked(chance=spot)).model
 
 
+@settings(max_examples=scale(30, 5_000))
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=8).filter(any), st.integers(1, 5))
 def test_shares_are_exact_over_a_grid_of_spots(weights: list[int], times: int) -> None:
     named = {f"m{index}": weight for index, weight in enumerate(weights)}

@@ -4,10 +4,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
+from tests.sizes import scale
 from tests.support.deciding import ladder, lua, plan_for
 from tests.support.documents import policy, valid
 from tests.support.luavalues import from_lua, to_lua
@@ -230,6 +231,7 @@ def test_a_repeat_for_which_there_is_no_time_is_not_held_against_the_budget() ->
     assert step("reset", attempts=1, room=False, left=99) == ("timeout",)
 
 
+@settings(max_examples=scale(30, 5_000))
 @given(
     st.integers(1, 12),
     st.integers(0, 11),

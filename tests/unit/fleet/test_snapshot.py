@@ -3,13 +3,14 @@
 import itertools
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelfleet.compiler import check_fleet
 from modelfleet.findings import Key
 from modelfleet.fleet.parse import parse_object
 from modelfleet.fleet.snapshot import entries_of, readable_snapshot, snapshot_of
+from tests.sizes import scale
 from tests.support.documents import Document, fleet, hardware_class, model, policy
 from tests.support.strategies import documents
 
@@ -33,6 +34,7 @@ def test_the_order_of_arrival_changes_nothing() -> None:
         assert check_fleet(snapshot) == said
 
 
+@settings(max_examples=scale(30, 5_000))
 @given(st.lists(documents(), max_size=6), st.randoms(use_true_random=False))
 def test_a_generated_fleet_is_judged_the_same_in_any_order(raws: list[Document], dice: Random) -> None:
     parsed = {parse_object(raw).key: parse_object(raw) for raw in raws}

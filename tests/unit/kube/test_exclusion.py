@@ -4,9 +4,10 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests.sizes import scale
 from tests.unit.kube.leases import Candidate, Store
 
-STORIES = 400
+STORIES = scale(120, 4_000)
 
 
 class Turn(NamedTuple):

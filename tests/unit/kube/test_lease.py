@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from modelfleet.kube import lease as module
 from modelfleet.kube.lease import Election, LeaseKeeper
 from tests.unit.kube.leases import START, Api, Candidate, Store
 
@@ -292,7 +293,10 @@ def test_a_standby_that_is_stopped_leaves_the_lease_alone(store: Store) -> None:
     assert store.spec["holderIdentity"] == "one"
 
 
-def test_a_keeper_that_is_stopped_in_the_midst_of_a_request_holds_no_longer(store: Store) -> None:
+def test_a_keeper_that_is_stopped_in_the_midst_of_a_request_holds_no_longer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RENEWS_S", 0.2)
     keeper = LeaseKeeper(Api(store), "here", "n", "one")
     keeper.start()
     eventually(keeper.holds)

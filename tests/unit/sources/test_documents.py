@@ -8,6 +8,7 @@ from modelfleet.findings import Path
 from modelfleet.sources.reading.documents import objects
 from modelfleet.sources.reading.problems import MAX_DOCUMENT_BYTES
 from modelfleet.sources.reading.yaml import positions
+from tests.sizes import scale
 from tests.unit.sources.reading import only, problem, read, value
 
 T = TypeVar("T")
@@ -169,9 +170,10 @@ def test_places_that_are_asked_for_together_are_those_that_are_asked_for_one_by_
 
 
 def test_to_find_one_place_costs_no_more_memory_than_to_read_the_document() -> None:
-    document, reading = peak(lambda: only("a:\n" + "- {b: 1, c: [1, 2]}\n" * 5_000))
-    place, finding = peak(lambda: document.position(("a", 4_999, "c", 1)))
-    assert place == (5_001, 17)
+    lines = scale(2_500, 10_000)
+    document, reading = peak(lambda: only("a:\n" + "- {b: 1, c: [1, 2]}\n" * lines))
+    place, finding = peak(lambda: document.position(("a", lines - 1, "c", 1)))
+    assert place == (lines + 1, 17)
     assert finding < 1.2 * reading
 
 

@@ -10,6 +10,7 @@ from modelfleet.sources.files import Source
 from modelfleet.sources.reading.problems import Origin, Position
 from modelfleet.sources.reading.yaml import positions
 from modelfleet.sources.review import Located, Review, review_sources
+from tests.sizes import scale
 from tests.support.fleets import generated_fleet
 
 
@@ -23,11 +24,11 @@ def shuffled(texts: dict[str, str], seed: int) -> Iterator[tuple[str, str]]:
     return ((name, texts[name]) for name in names)
 
 
-def test_findings_are_the_same_in_twenty_orders_of_the_files() -> None:
+def test_findings_are_the_same_whatever_the_order_of_the_files() -> None:
     texts = {f"{index}.yaml": text for index, text in enumerate(generated_fleet(120, broken=0.3, seed=7))}
     expected = review(texts)
     assert len(expected.findings) > 40
-    for seed in range(20):
+    for seed in range(scale(5, 50)):
         found = review(dict(shuffled(texts, seed)))
         assert found.findings == expected.findings
         assert (found.files, found.objects) == (expected.files, expected.objects)

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from modelfleet.findings import Reason
-from modelfleet.sources.reading.builder import MAX_VALUES
+from modelfleet.sources.reading import builder
+from tests.sizes import scale
 from tests.unit.sources.reading import only, problem, value
 
 MANIFEST = """
@@ -155,8 +156,11 @@ def test_aliases_are_free_below_the_limit() -> None:
     assert only(expanding(levels=4, width=9)).readable
 
 
-def test_a_document_may_not_have_more_values_than_the_limit_without_aliases_either() -> None:
-    fits = MAX_VALUES - 1  # the list counts as well
+def test_a_document_may_not_have_more_values_than_the_limit_without_aliases_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(builder, "MAX_VALUES", scale(10_000, builder.MAX_VALUES))
+    fits = builder.MAX_VALUES - 1  # the list counts as well
     assert only("[" + "1," * (fits - 1) + "1]").readable
     assert not only("[" + "1," * fits + "1]").readable
 
