@@ -139,7 +139,7 @@ def _settings(scopes: Iterable[Scope]) -> kopf.OperatorSettings:
     made.watching.client_timeout = 270
     made.watching.connect_timeout = 10.0
     made.watching.inactivity_timeout = 70.0
-    made.watching.chunk_size = 500
+    made.watching.chunk_size = 1  # of its lists only the version is used
     made.watching.reconnect_backoff = 0.1
     made.process.ultimate_exiting_timeout = None  # the process is not kopf's to end
     made.queueing.idle_timeout = 0.5

@@ -9,7 +9,7 @@ an error among the events ends that watch, and only `410 Gone`, which kopf under
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -106,15 +106,16 @@ class Guard:
         if response.status != HTTPStatus.OK:
             raise await self._refused(scope, response, watch=False)
         try:
-            body = json.loads(await response.read())
+            body = json.loads(await response.content.read())
         except (ClientError, OSError, ValueError) as error:
             raise await self._lost(scope, "the list is cut short, or no JSON", watch=False) from error
         if not _is_list(body):
             raise await self._lost(scope, "the answer is no list", watch=False)
         self._pauses[scope, False].reset()
-        if not body["metadata"].get("continue"):
-            # kopf watches from here on, and never tells of what was deleted before.
-            self._on_gap(scope)
+        # kopf watches from this version on, and what there is at this version is ours to list: it would begin a task
+        # for each object, and never tell of what was deleted before.
+        self._on_gap(scope)
+        response.content = _Empty(response.content, body)  # type: ignore[assignment]
         return response
 
     async def _watching(self, scope: Scope, response: ClientResponse) -> ClientResponse:
@@ -231,6 +232,19 @@ class _Looked(_Content):
             return json.dumps(GONE).encode()
         why = error_of(code, said, {}) if isinstance(code, int) else "an event that is no event"
         raise await self._guard.broken(self._scope, f"the watch ended: {why}")
+
+
+class _Empty(_Content):
+    """A list of which nothing is left but the version."""
+
+    def __init__(self, content: Any, body: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        metadata = {"resourceVersion": body["metadata"]["resourceVersion"]}
+        self._said = json.dumps({**body, "metadata": metadata, "items": []}).encode()
+
+    async def read(self, _size: int = -1) -> bytes:
+        said, self._said = self._said, b""
+        return said
 
 
 class _Said(_Content):

@@ -106,8 +106,9 @@ class StatusSync:
         wanted, sight = self._wanted.get(key), self._store.sight(key)
         if wanted is None or sight is None or sight.uid != wanted.uid or not self._may_write():
             return None
-        status = settle(wanted.status, sight.status, _now())
-        if same(status, sight.status):
+        stands = sight.status
+        status = settle(wanted.status, stands, _now())
+        if same(status, stands):
             self._paces.done(key)
             return None
         about = (wanted, sight.mark)

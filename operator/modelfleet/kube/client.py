@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 from kubernetes.client import ApiClient, Configuration
@@ -22,6 +22,8 @@ from urllib3.exceptions import HTTPError, SSLError
 
 from modelfleet.kube.errors import Gone, Unauthorized, Unreachable, Untrusted, Unusable, error_of, one_line
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 OLDEST: Final = (1, 30)
@@ -29,6 +31,8 @@ OLDEST: Final = (1, 30)
 
 TIMEOUT_S: Final = 30.0
 CONNECT_WITHIN_S: Final = 10.0
+PAGE: Final = 200
+"""Whole objects are large: so many of them at a time are held while a list is read."""
 _RESTARTS: Final = 3
 _CONNECTIONS: Final = 32
 """More than threads that ask at once: each beyond would make a connection for every request, and the log says so."""
@@ -43,10 +47,10 @@ _SOCKET_OPTIONS: Final = [
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Generic[T]):
     """All the objects of a kind, and the version to watch from."""
 
-    items: list[dict[str, Any]]
+    items: list[T]
     version: str
 
 
@@ -127,12 +131,18 @@ class Client:
                 raise
         return renewed.exchange(call)
 
-    def list(self, path: str, selector: str = "", page: int = 500) -> Listing:
+    def list(self, path: str, selector: str = "", page: int = PAGE) -> Listing[dict[str, Any]]:
         """All objects at a path, of one moment, read page by page. Half a list is never returned."""
+        return self.list_as(_as_it_came, path, selector, page)
+
+    def list_as(
+        self, made_of: Callable[[dict[str, Any]], T], path: str, selector: str = "", page: int = PAGE
+    ) -> Listing[T]:
+        """The same with what is made of each object, so that never more than a page of them is held whole."""
         for _ in range(_RESTARTS):
             with suppress(Gone):
-                return self._pages(path, selector, page)
-        return self._pages(path, selector, page)
+                return self._pages(made_of, path, selector, page)
+        return self._pages(made_of, path, selector, page)
 
     def server_version(self) -> tuple[int, int]:
         """The server's version."""
@@ -143,14 +153,14 @@ class Client:
         major, minor = (int(number[0]) for number in numbers if number)
         return major, minor
 
-    def _pages(self, path: str, selector: str, page: int) -> Listing:
+    def _pages(self, made_of: Callable[[dict[str, Any]], T], path: str, selector: str, page: int) -> Listing[T]:
         query = {"limit": str(page)} | ({"labelSelector": selector} if selector else {})
-        found: Listing | None = None
+        found: Listing[T] | None = None
         while True:
             answer = self.request("GET", path, query=query)
             part = _parse_page(path, answer)
             found = found or Listing([], part.version)
-            found.items.extend(part.items)
+            found.items.extend(made_of(item) for item in part.items)
             more = answer["metadata"].get("continue")
             if not more:
                 return found
@@ -301,7 +311,11 @@ def _parse(call: _Call, response: BaseHTTPResponse, data: bytes) -> dict[str, An
     return found
 
 
-def _parse_page(path: str, answer: dict[str, Any]) -> Listing:
+def _as_it_came(item: dict[str, Any]) -> dict[str, Any]:
+    return item
+
+
+def _parse_page(path: str, answer: dict[str, Any]) -> Listing[dict[str, Any]]:
     """One page. Whatever is not a list is unreadable, and never an empty list."""
     items, metadata = answer.get("items"), answer.get("metadata")
     api, kind = str(answer.get("apiVersion") or ""), str(answer.get("kind") or "")

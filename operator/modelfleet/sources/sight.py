@@ -13,7 +13,7 @@ from modelfleet.fleet.slices import parse_slice
 from modelfleet.fleet.workloads import parse_workload
 from modelfleet.kube.errors import Unreachable
 from modelfleet.sources.kinds import BY_KIND
-from modelfleet.sources.packed import pack
+from modelfleet.sources.packed import pack, unpack
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl's own copy of the whole object, as large as the object."""
@@ -42,14 +42,19 @@ class Sight:
     mark: tuple[Any, ...] = ()
     """Of our own kinds: as long as it stays the same, nothing but the status changed."""
     value: Any = None
-    status: Mapping[str, Any] | None = None
-    """Of our own kinds: what stands in the status now."""
+    said: bytes = b""
+    """Of our own kinds: what stands in the status now, packed; nothing where there is none."""
     leaving: bool = False
     """Whether it has been deleted, and something waits before it is gone."""
     owner: str = ""
     """Of what we make: the uid of the object that controls it."""
     body: bytes = b""
     """Of what we make: all but the status, and what the API server keeps for itself; packed."""
+
+    @property
+    def status(self) -> Mapping[str, Any] | None:
+        """What stands in the status of one of our own kinds."""
+        return unpack(self.said) if self.said else None
 
     def after(self, last: "Sight | None") -> "Sight":
         """The sight, looked into; what did not change since the last one is taken from there."""
@@ -59,9 +64,13 @@ class Sight:
             value = self._parsed(last)
             if not watched.is_child:
                 return replace(self, raw=None, value=value)
-            return replace(self, raw=None, value=value, owner=controller(self.raw), body=_packed(self.raw))
+            body = _packed(_body(self.raw))
+            body = last.body if last and last.body == body else body
+            return replace(self, raw=None, value=value, owner=controller(self.raw), body=body)
         status = self.raw.get("status")
-        looked = replace(self, raw=None, mark=_mark(self.raw), status=status if isinstance(status, Mapping) else None)
+        said = _packed(status) if isinstance(status, Mapping) else b""
+        said = last.said if last and last.said == said else said
+        looked = replace(self, raw=None, mark=_mark(self.raw), said=said)
         known = last and last.uid == self.uid and last.mark == looked.mark
         return replace(looked, value=last.value if known and last else parse_object(_bare(self.raw)))
 
@@ -119,9 +128,9 @@ def _bare(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**raw, "metadata": {**metadata, "annotations": _annotations(raw["metadata"])}, "status": None}
 
 
-def _packed(raw: Mapping[str, Any]) -> bytes:
+def _packed(part: Mapping[str, Any]) -> bytes:
     try:
-        return pack(_body(raw))
+        return pack(part)
     except (TypeError, ValueError, RecursionError):  # nothing that came as JSON
         return pack({"metadata": {}})
 

@@ -82,7 +82,14 @@ class FleetStore:
         with self._lock:
             return self._kinds[kind].newest
 
-    def replace(self, scope: Scope, items: Sequence[Mapping[str, Any]], version: str, since: int = 0) -> Listing:
+    def glimpse(self, raw: Mapping[str, Any]) -> Sight | Mapping[str, Any]:
+        """What is worth keeping of an object in a list of which the rest is still being read."""
+        sight = sighted(raw, self._kinds)
+        return sight.after(self.sight(sight.key)) if sight else raw
+
+    def replace(
+        self, scope: Scope, items: Sequence[Sight | Mapping[str, Any]], version: str, since: int = 0
+    ) -> Listing:
         """Takes in a whole list, and drops what it lacks. `since` is what `newest` said when it was asked for."""
         with self._lock:
             kind, at = self._kinds[scope.watched.kind], _number(version)
@@ -90,8 +97,8 @@ class FleetStore:
                 return Listing(Change.NOTHING, stale=True)
             first = self._unread.pop(scope, None) is not None
             self._absent.discard(scope)
-            change = max([self._observe(raw, gone=False) for raw in items], default=Change.NOTHING)
-            lacking = self._lacking(scope, {uid for raw in items if (uid := _uid(raw))}, at)
+            change = max([self._observe(one, gone=False) for one in items], default=Change.NOTHING)
+            lacking = self._lacking(scope, {uid for one in items if (uid := _uid(one))}, at)
             if self._is_doubtful(scope, lacking):
                 return Listing(change, held=len(lacking))
             for key in lacking:
@@ -164,8 +171,8 @@ class FleetStore:
         with self._lock:
             return {name: len(kind.held) for name, kind in self._kinds.items()}
 
-    def _observe(self, raw: Mapping[str, Any], *, gone: bool) -> Change:
-        sight = sighted(raw, self._kinds)
+    def _observe(self, one: Sight | Mapping[str, Any], *, gone: bool) -> Change:
+        sight = one if isinstance(one, Sight) else sighted(one, self._kinds)
         if sight is None or sight.version <= self._gone.get(sight.uid, -1):
             return Change.NOTHING
         kind = self._kinds[sight.key.kind]
@@ -175,7 +182,7 @@ class FleetStore:
             return self._leave(kind, last, sight)
         if last and 0 < sight.version <= last.version:
             return Change.NOTHING
-        kind.held[sight.key] = settled = sight.after(last)
+        kind.held[sight.key] = settled = sight.after(last) if sight.raw is not None else sight
         self._move(sight.key, last.owner if last else "", settled.owner)
         return _change(last, settled)
 
@@ -231,7 +238,7 @@ def _change(last: Sight | None, now: Sight) -> Change:
         return Change.FLEET if now.key.kind in DECIDING else Change.MADE
     if BY_KIND[now.key.kind].is_child and (now.body, now.leaving) != (last.body, last.leaving):
         return Change.MADE
-    return Change.NOTHING if now.status == last.status else Change.STATUS
+    return Change.NOTHING if now.said == last.said else Change.STATUS
 
 
 def _comes_back(key: Key) -> bool:
@@ -239,8 +246,10 @@ def _comes_back(key: Key) -> bool:
     return bool(BY_KIND[key.kind].selector)
 
 
-def _uid(raw: Mapping[str, Any]) -> str:
-    metadata = raw.get("metadata")
+def _uid(one: Sight | Mapping[str, Any]) -> str:
+    if isinstance(one, Sight):
+        return one.uid
+    metadata = one.get("metadata")
     uid = metadata.get("uid") if isinstance(metadata, Mapping) else None
     return uid if isinstance(uid, str) else ""
 

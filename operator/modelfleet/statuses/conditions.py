@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any
 
 from modelfleet.api.meta import ConditionStatus
@@ -48,9 +49,9 @@ def wire(rows: Iterable[Row], generation: int) -> dict[str, Any]:
 
 
 def shortened(message: str) -> str:
-    """The message on one line, and as long as may be."""
-    message = printable(message)
-    return message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…"
+    """The message on one line, and as long as may be: the same text for all of the thousands of objects that say it."""
+    message = str(printable(message))  # a reason is a text, and of a type of its own
+    return intern(message if len(message) <= LONGEST else f"{message[: LONGEST - 1]}…")
 
 
 def sentences(said: Iterable[str]) -> str:

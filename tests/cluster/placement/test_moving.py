@@ -1,5 +1,7 @@
 """Replicas that move: to the next class when there is no room, and back when there is; not too soon, nor too often."""
 
+import time
+
 from tests.cluster.placement.fleet import Fleet, Where
 from tests.cluster.placement.ground import GPU
 from tests.cluster.placement.slow import held_pods
@@ -100,12 +102,13 @@ def test_room_that_our_own_make_is_taken_after_it_has_been_there_for_long(fleet:
     both(fleet)
     fleet.model("first", "gpu")
     fleet.runs_on("first", gpu=1)
-    fleet.model("m", "gpu", "cpu", placement={"returnAfter": "3s"})
+    fleet.model("m", "gpu", "cpu", placement={"returnAfter": LONG})
     fleet.runs_on(cpu=1)
     assert "first" in fleet.says("gpu", "Full")
     fleet.scale("first", 0)
     fleet.says("gpu", "RoomAgain")
-    assert fleet.where() == Where({"cpu": 1}, {})
+    fleet.stays()
+    fleet.edit("m", placement={"returnAfter": "2s"})
     fleet.runs_on(gpu=1)
 
 
@@ -113,7 +116,7 @@ def test_room_that_comes_and_goes_starts_the_clock_anew(fleet: Fleet) -> None:
     both(fleet)
     fleet.model("first", "gpu")
     fleet.runs_on("first", gpu=1)
-    fleet.model("m", "gpu", "cpu", placement={"returnAfter": "4s"})
+    fleet.model("m", "gpu", "cpu", placement={"returnAfter": LONG})
     fleet.runs_on(cpu=1)
     fleet.scale("first", 0)
     fleet.says("gpu", "RoomAgain")
@@ -121,10 +124,12 @@ def test_room_that_comes_and_goes_starts_the_clock_anew(fleet: Fleet) -> None:
     fleet.scale("first", 1)
     fleet.runs_on("first", gpu=1)
     fleet.says("gpu", "Full")
+    time.sleep(1)  # times are told in whole seconds
     fleet.scale("first", 0)
     fleet.says("gpu", "RoomAgain")
     assert fleet.classes()["gpu"]["since"] > once
     assert fleet.where() == Where({"cpu": 1}, {})
+    fleet.edit("m", placement={"returnAfter": "2s"})
     fleet.runs_on(gpu=1)
 
 

@@ -1,6 +1,7 @@
 """Lists of kinds that need not be there: looked for now and then, missed by nobody, and noticed when they come."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ class Server:
         self.error: KubeError | None = None
         self.lists = 0
 
-    def list(self, path: str, _selector: str) -> Listing:
+    def list_as(self, _: Any, path: str, _selector: str) -> Listing[Any]:
         if path != SCALED.path:
             return Listing([], "5")
         self.lists += 1

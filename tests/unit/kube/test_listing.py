@@ -19,7 +19,7 @@ def page(*names: str, more: str = "", version: str = "7") -> Reply:
     return Reply({"apiVersion": "modelfleet.dev/v1alpha1", "kind": "ThingList", "metadata": metadata, "items": items})
 
 
-def names(found: Listing) -> list[str]:
+def names(found: Listing[dict[str, Any]]) -> list[str]:
     return [item["metadata"]["name"] for item in found.items]
 
 
@@ -45,7 +45,7 @@ def test_pages_are_put_together_and_their_objects_say_what_they_are(stub: Stub) 
 
 def test_an_empty_list_is_a_list(stub: Stub) -> None:
     assert stub.client().list(PATH) == Listing([], "7")
-    assert stub.asked[0].query == {"limit": "500"}
+    assert stub.asked[0].query == {"limit": "200"}
 
 
 def test_what_an_object_says_of_itself_stands(stub: Stub) -> None:

@@ -245,6 +245,7 @@ class Gaps(RuleBasedStateMachine):
         self.told: list[tuple[Document, bool]] = []
         self.store = FleetStore([MODELS])
         self.past: list[tuple[int, list[Document]]] = []
+        self.read: list[tuple[int, int, list[Any]]] = []
         self.list_now()
 
     def _next(self) -> int:
@@ -280,6 +281,19 @@ class Gaps(RuleBasedStateMachine):
         before = self._known()
         if self.store.replace(MODELS, items, str(version), since).stale:
             assert self._known() == before
+
+    @rule()
+    def read_a_list(self) -> None:
+        """Reads what there is now; it is taken in later, when more has been told."""
+        since = self.store.newest("ModelDeployment")
+        items = [self.store.glimpse(raw) for raw in self.truth.values()]
+        self.read.append((self.version, since, items))
+
+    @rule(data=st.data())
+    def take_in(self, data: st.DataObject) -> None:
+        if self.read:
+            version, since, items = data.draw(st.sampled_from(self.read))
+            self.store.replace(MODELS, items, str(version), since)
 
     @rule()
     def list_now(self) -> None:
@@ -331,7 +345,8 @@ class Labels(RuleBasedStateMachine):
 
     @rule()
     def list_now(self) -> None:
-        self.store.replace(MADE, list(self.truth.values()), str(self.version), self.store.newest("Deployment"))
+        items = [self.store.glimpse(raw) for raw in self.truth.values()]
+        self.store.replace(MADE, items, str(self.version), self.store.newest("Deployment"))
         known = {key.name: str(sight.version) for key, sight in self.store.held("Deployment").items()}
         assert known == {name: raw["metadata"]["resourceVersion"] for name, raw in self.truth.items()}
 
