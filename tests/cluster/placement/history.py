@@ -33,7 +33,8 @@ class History:
     """The models of a corner and their Deployments, from now on."""
 
     def __init__(self, bed: Bed, fleet: Fleet) -> None:
-        self._api = Replay(bed.port, bed.folder / "certs" / "apiserver.crt", ADMIN_TOKEN)
+        self._api = fleet.api
+        self._replay = Replay(bed.port, bed.folder / "certs" / "apiserver.crt", ADMIN_TOKEN)
         self._paths = url("ModelDeployment", fleet.namespace), f"/apis/apps/v1/namespaces/{fleet.namespace}/deployments"
         self._since = [self._version(path) for path in self._paths]
 
@@ -42,10 +43,12 @@ class History:
         found = []
         for index, path in enumerate(self._paths):
             until = self._version(path)
-            events = [event["object"] for event in self._api.events(path, self._since[index])]
+            try:
+                events = [event["object"] for event in self._replay.events(path, self._since[index])]
+            finally:
+                self._replay.close()
             found += [one for one in events if version(one) <= int(until)]
             self._since[index] = until
-            self._api.close()
         return sorted(found, key=version)
 
     def _version(self, path: str) -> str:

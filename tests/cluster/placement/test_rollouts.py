@@ -13,6 +13,7 @@ from tests.cluster.placement.fleet import Fleet, Where
 from tests.cluster.placement.ground import GPU
 from tests.cluster.placement.history import History
 from tests.cluster.placement.watching import watching
+from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 
 ONE_GPU = {GPU: "1"}
@@ -111,6 +112,8 @@ def test_a_place_that_an_old_replica_is_about_to_leave_is_waited_for_and_nobody_
     history = History(bed, fleet)
     with watching(bed, fleet) as course, lingering(fleet):
         fleet.edit("m", engine={"args": ["--another"]})
+        # The first of the new version has the place to spare, and the second waits for the one that an old one leaves.
+        wait_for("both to be made", lambda: sum("--another" in one for one in args(fleet)) == 2)
         fleet.comes_to(Where({"gpu": 2}, {"gpu": 1}))
         fleet.stays(BEYOND_GRACE_S)
     fleet.condition("Progressing", "UpToDate")
