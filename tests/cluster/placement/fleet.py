@@ -13,6 +13,7 @@ from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect, is_true
 
 MODEL, HARDWARE = "modelfleet.dev/model", "modelfleet.dev/hardware-class"
+ONE_GPU = {GPU: "1"}
 QUICK = {"pendingTimeout": "1s", "returnAfter": "2s"}
 """What a test waits for, where a user waits for minutes."""
 PATIENCE = 30.0
@@ -47,6 +48,15 @@ class Fleet(Ground):
         whole = {"family": family, "nodes": nodes, "unit": {"resources": takes, **claimed}, "price": price, **spec}
         make(self.api, manifest("HardwareClass", self.own(name), "", whole))
         self._classes.add(name)
+
+    def furnish(self) -> "Fleet":
+        """A node with two GPUs, one with CPUs, and a class for each."""
+        self.nodes("gpu", gpu="2")
+        self.nodes("cpu")
+        self.wait_until_up()
+        self.hardware("gpu", ONE_GPU)
+        self.hardware("cpu")
+        return self
 
     def without_class(self, name: str) -> None:
         """Deletes a class."""

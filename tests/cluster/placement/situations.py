@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tests.cluster.placement.fleet import ONE_GPU
 from tests.cluster.placement.ground import GPU, TPU, taint
 
 REGION, ZONE, NODE = (
@@ -12,7 +13,6 @@ REGION, ZONE, NODE = (
     "kubernetes.io/hostname",
 )
 TOLERATES = {"tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]}
-ONE_GPU = {GPU: "1"}
 
 
 class Of(NamedTuple):

@@ -3,25 +3,18 @@
 import pytest
 
 from tests.cluster.operator.objects import gone, url
-from tests.cluster.placement.fleet import Fleet, Where
-from tests.cluster.placement.ground import GPU, POOL, taint
+from tests.cluster.placement.fleet import ONE_GPU, Fleet, Where
+from tests.cluster.placement.ground import POOL, taint
 from tests.cluster.placement.slow import held_pods
 from tests.cluster.placement.watching import watching
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
 
-ONE_GPU = {GPU: "1"}
-
 
 @pytest.fixture
 def fleet(fleet: Fleet) -> Fleet:
     """A node with two GPUs, one with CPUs, and a class for each."""
-    fleet.nodes("gpu", gpu="2")
-    fleet.nodes("cpu")
-    fleet.wait_until_up()
-    fleet.hardware("gpu", ONE_GPU)
-    fleet.hardware("cpu")
-    return fleet
+    return fleet.furnish()
 
 
 def uids(fleet: Fleet) -> set[str]:

@@ -16,8 +16,7 @@ from tests.cluster.operator.killing import Blow, again, blows, timeless
 from tests.cluster.operator.objects import gone, url
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.writers import wait_until_still
-from tests.cluster.placement.fleet import Fleet, corner
-from tests.cluster.placement.ground import GPU
+from tests.cluster.placement.fleet import ONE_GPU, Fleet, corner
 from tests.sizes import scale
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
@@ -27,7 +26,6 @@ KILLS = scale(5, 100)
 WRITES = 8
 """The most of the writes of one step before or after which the operator is killed."""
 PROMPT_S = 20.0
-ONE_GPU = {GPU: "1"}
 HPA = {"autoscaler": "hpa", "min": 1, "max": 6}
 OWNED = (
     ("deployments", "apis/apps/v1"),

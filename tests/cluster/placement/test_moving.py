@@ -2,14 +2,12 @@
 
 import time
 
-from tests.cluster.placement.fleet import Fleet, Where
-from tests.cluster.placement.ground import GPU
+from tests.cluster.placement.fleet import ONE_GPU, Fleet, Where
 from tests.cluster.placement.slow import held_pods
 from tests.cluster.placement.watching import watching
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
 
-ONE_GPU = {GPU: "1"}
 LONG = "1h"
 
 

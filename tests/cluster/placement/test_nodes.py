@@ -2,13 +2,12 @@
 
 import pytest
 
-from tests.cluster.placement.fleet import Fleet, Where
-from tests.cluster.placement.ground import GPU, taint
+from tests.cluster.placement.fleet import ONE_GPU, Fleet, Where
+from tests.cluster.placement.ground import taint
 from tests.cluster.placement.watching import watching
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
 
-ONE_GPU = {GPU: "1"}
 IMPATIENT = [
     {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
     for state in ("not-ready", "unreachable")

@@ -2,22 +2,14 @@
 
 import pytest
 
-from tests.cluster.placement.fleet import Fleet, Where
-from tests.cluster.placement.ground import GPU
+from tests.cluster.placement.fleet import ONE_GPU, Fleet, Where
 from tests.testbed.api import wait_for
-
-ONE_GPU = {GPU: "1"}
 
 
 @pytest.fixture
 def fleet(fleet: Fleet) -> Fleet:
     """A node with two GPUs, one with CPUs, and a class for each."""
-    fleet.nodes("gpu", gpu="2")
-    fleet.nodes("cpu")
-    fleet.wait_until_up()
-    fleet.hardware("gpu", ONE_GPU)
-    fleet.hardware("cpu")
-    return fleet
+    return fleet.furnish()
 
 
 def test_who_comes_later_finds_the_class_full_and_is_told_who_holds_it(fleet: Fleet) -> None:

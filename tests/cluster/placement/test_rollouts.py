@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 from tests.cluster.placement.fleet import Fleet, Where
-from tests.cluster.placement.ground import GPU
 from tests.cluster.placement.history import History
 from tests.cluster.placement.watching import watching
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 
-ONE_GPU = {GPU: "1"}
 ROUNDS, EDITS = 4, 5
 BEYOND_GRACE_S = 12.0
 FIRST = {"rollout": {"surge": 0}}
@@ -25,12 +23,7 @@ FIRST = {"rollout": {"surge": 0}}
 @pytest.fixture
 def fleet(fleet: Fleet) -> Fleet:
     """A node with two GPUs, one with CPUs, and a class for each."""
-    fleet.nodes("gpu", gpu="2")
-    fleet.nodes("cpu")
-    fleet.wait_until_up()
-    fleet.hardware("gpu", ONE_GPU)
-    fleet.hardware("cpu")
-    return fleet
+    return fleet.furnish()
 
 
 def args(fleet: Fleet) -> list[list[str]]:

@@ -7,12 +7,9 @@ from typing import Any
 import pytest
 
 from tests.cluster.placement.devices import devices
-from tests.cluster.placement.fleet import Fleet, Where
-from tests.cluster.placement.ground import GPU
+from tests.cluster.placement.fleet import ONE_GPU, Fleet, Where
 from tests.testbed.api import wait_for
 from tests.testbed.bed import expect
-
-ONE_GPU = {GPU: "1"}
 
 
 @pytest.fixture
