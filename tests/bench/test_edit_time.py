@@ -59,7 +59,7 @@ class Bed:
         }
 
     def envoy(self) -> EnvoyProcess:
-        bootstrap = Bootstrap(NAME, "bench", str(self.folder / "xds"), str(self.folder / "admin"))
+        bootstrap = Bootstrap(NAME, "bench", (str(self.folder / "xds"),), str(self.folder / "admin"))
         return EnvoyProcess(find_envoy(None).path, bootstrap, self.folder, WORKERS)
 
 

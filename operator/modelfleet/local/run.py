@@ -205,7 +205,7 @@ class Run:
 
     def _envoy(self) -> Program:
         state = self._place.state
-        bootstrap = Bootstrap(GATEWAY, f"up-{os.getpid()}", str(state.socket("xds")), str(state.socket("admin")))
+        bootstrap = Bootstrap(GATEWAY, f"up-{os.getpid()}", (str(state.socket("xds")),), str(state.socket("admin")))
         return envoy_program(self._place.envoy, bootstrap, state.runtime, min(os.cpu_count() or 1, _MOST_WORKERS))
 
     @contextmanager

@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import yaml
 
-from modelfleet.compiler import FleetPlan, InForce, compile_fleet
+from modelfleet.compiler import FleetPlan, compile_fleet
 from modelfleet.envoy.bootstrap import Bootstrap
 from modelfleet.findings import Key, Reason, Severity
+from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.parse import Invalid, parse_object
 from modelfleet.fleet.snapshot import snapshot_of
 from modelfleet.fleet.world import Endpoint, Gateway, Hidden, World
@@ -69,7 +70,7 @@ class RealGateway:
             self.url = f"http://{reserved.host}:{reserved.port}/v1"
             self.records = Records(self._folder / "decisions.jsonl")
             self._plane = ControlPlane(NAME, f"unix:{self._folder / 'xds'}")
-            bootstrap = Bootstrap(NAME, "test-1", str(self._folder / "xds"), str(self._folder / "admin"))
+            bootstrap = Bootstrap(NAME, "test-1", (str(self._folder / "xds"),), str(self._folder / "admin"))
             program = find_envoy(None).path
             self.envoy = EnvoyProcess(program, bootstrap, self._folder, self.settings.workers, self.settings.flush_ms)
             self.publish(*self._given)

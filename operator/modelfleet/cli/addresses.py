@@ -1,0 +1,68 @@
+"""An address that an option names: a port of a host, or the path of a socket."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import NoReturn
+
+import click
+
+HIGHEST = 65535
+LONGEST_PATH = 107
+"""So many bytes the system takes as the path of a socket."""
+LONGEST_NAME = 253
+
+_FORM = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
+_NUMBERS = re.compile(r"[0-9.]+")
+_NAME = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?\.?")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the addresses of one option. Who made a mistake is shown the example."""
+
+    option: str
+    host: str
+    port: int
+
+    def read(self, text: str) -> str:
+        """The address: HOST:PORT, [V6]:PORT or a path. Raises BadParameter."""
+        if text.startswith("/"):
+            return self._path(text)
+        found = _FORM.fullmatch(text)
+        if found is None:
+            self._refuse(text, _hint(text))
+        host = found["host"] if found["six"] is None else found["six"]
+        if not _is_host(host, is_six=found["six"] is not None):
+            self._refuse(text, f"{host!r} is no address, and no name of a host")
+        if not 0 < int(found["port"]) <= HIGHEST:
+            self._refuse(text, f"a port is from 1 to {HIGHEST}")
+        return text
+
+    def _path(self, text: str) -> str:
+        if not text.isprintable() or len(text.encode()) > LONGEST_PATH:
+            self._refuse(text, f"the path of a socket has at most {LONGEST_PATH} bytes, and is on one line")
+        return text
+
+    def _refuse(self, text: str, why: str) -> NoReturn:
+        form = f"must be such as {self.host}:{self.port}, [::1]:{self.port} or /run/modelfleet/socket"
+        raise click.BadParameter(f"{text!r} {form}{why and ': '}{why}", param_hint=f"'{self.option}'")
+
+
+def _hint(text: str) -> str:
+    if "://" in text:
+        return "leave out what stands before ://"
+    if text.count(":") > 1 and "[" not in text:
+        return "an IPv6 address goes in brackets"
+    return "" if ":" in text else "the port is missing"
+
+
+def _is_host(host: str, *, is_six: bool) -> bool:
+    try:
+        if is_six:
+            return "%" not in host and bool(IPv6Address(host))
+        if _NUMBERS.fullmatch(host):
+            return bool(IPv4Address(host))
+    except ValueError:
+        return False
+    return len(host) <= LONGEST_NAME and _NAME.fullmatch(host) is not None

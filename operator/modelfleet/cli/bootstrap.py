@@ -1,0 +1,97 @@
+"""`modelfleet bootstrap`: what a stock Envoy is started with, so that it joins a gateway."""
+
+import json
+from collections.abc import Iterable
+from typing import Literal
+
+import click
+
+ADMIN = "127.0.0.1:9901"
+LONGEST = 253
+
+
+@click.command("bootstrap")
+@click.option("--gateway", required=True, metavar="NAME", help="The gateway to join, one of those that xds serves.")
+@click.option(
+    "--xds",
+    required=True,
+    multiple=True,
+    metavar="ADDR:PORT|PATH",
+    help="Where a control plane listens. May be repeated: one is used, and another where that one is down. A name "
+    "stands for all addresses that it has.",
+)
+@click.option(
+    "--node", metavar="ID", help="A name that no other Envoy has.  [default: $POD_NAME, else the host's name]"
+)
+@click.option(
+    "--admin",
+    default=ADMIN,
+    show_default=True,
+    metavar="ADDR:PORT|PATH",
+    help="Where Envoy's own interface is. Whoever reaches it can read everything, and stop the gateway.",
+)
+@click.option("--region", default="", metavar="NAME", help="The region that it runs in.")
+@click.option("--zone", default="", metavar="NAME", help="The zone that it runs in.")
+@click.option(
+    "-o", "--output", type=click.Choice(["json", "yaml"]), default="json", show_default=True, help="How to print it."
+)
+def command(  # noqa: PLR0913, PLR0917 - an option each
+    gateway: str,
+    xds: tuple[str, ...],
+    node: str | None,
+    admin: str,
+    region: str,
+    zone: str,
+    output: Literal["json", "yaml"],
+) -> None:
+    """Print what an Envoy is started with to join a gateway.
+
+    Everything else comes from the control plane: the Envoy is ready, and its port open, once it has all of that. The
+    file that it is started with must be called as what is in it: .json or .yaml.
+
+    \b
+    modelfleet bootstrap --gateway default --xds modelfleet-xds:18000 > envoy.json
+    envoy -c envoy.json
+    """  # noqa: D301 - click wants the very character
+    from modelfleet.cli.lint import check_label
+    from modelfleet.cli.nodename import node_name
+    from modelfleet.cli.quoted import quoted_yaml
+    from modelfleet.envoy.bootstrap import Bootstrap, render_bootstrap
+
+    check_label(gateway, "'--gateway'")
+    node = _name(node or node_name(), "--node")
+    region, zone = _name(region, "--region"), _name(zone, "--zone")
+    rendered = render_bootstrap(Bootstrap(gateway, node, _control_planes(xds), _admin(admin), region, zone))
+    click.echo(quoted_yaml(rendered) if output == "yaml" else json.dumps(rendered, indent=2) + "\n", nl=False)
+
+
+def _name(text: str, option: str) -> str:
+    if not text.isprintable() or len(text) > LONGEST:
+        message = f"must be a name on one line, of at most {LONGEST} characters"
+        raise click.BadParameter(message, param_hint=f"'{option}'")
+    return text
+
+
+def _control_planes(texts: Iterable[str]) -> tuple[str, ...]:
+    from modelfleet.cli.addresses import Reader
+    from modelfleet.envoy.bootstrap import is_literal, is_path
+
+    reader = Reader("--xds", "modelfleet-xds", 18000)
+    addresses = tuple(dict.fromkeys(map(reader.read, texts)))
+    names = [address for address in addresses if not is_literal(address)]
+    if names and any(map(is_path, addresses)):
+        message = f"{names[0]!r} is a name, which Envoy does not take beside the path of a socket: give its addresses"
+        raise click.BadParameter(message, param_hint="'--xds'")
+    return addresses
+
+
+def _admin(text: str) -> str:
+    from modelfleet.cli.addresses import Reader
+    from modelfleet.envoy.bootstrap import is_literal
+
+    host, _, port = ADMIN.rpartition(":")
+    address = Reader("--admin", host, int(port)).read(text)
+    if not is_literal(address):
+        message = f"{text!r} is a name, and Envoy listens at an address: give one such as {ADMIN}"
+        raise click.BadParameter(message, param_hint="'--admin'")
+    return address
