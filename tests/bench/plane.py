@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from modelfleet.compiler import FleetPlan, InForce, compile_fleet
+from modelfleet.compiler import FleetPlan, compile_fleet
 from modelfleet.envoy.check import Seen
 from modelfleet.findings import Key
+from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.parse import Parsed, Valid, parse_object
 from modelfleet.fleet.snapshot import snapshot_of
 from modelfleet.fleet.world import Endpoint, Gateway, World

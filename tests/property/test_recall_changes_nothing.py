@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelfleet.compiler import FleetPlan, InForce, compile_children, compile_fleet
+from modelfleet.compiler import FleetPlan, compile_children, compile_fleet
 from modelfleet.findings import Condition, Key, Reason
+from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.fleet.troubles import Trouble

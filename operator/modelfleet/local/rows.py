@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
-from modelfleet.compiler import InForce
 from modelfleet.findings import Key
+from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.world import Endpoint
 
 

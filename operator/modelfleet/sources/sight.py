@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from modelfleet.findings import Key
+from modelfleet.fleet.lastgood import OUTLASTING, Judgement, parse_judgement
 from modelfleet.fleet.nodes import parse_node
 from modelfleet.fleet.parse import parse_object
 from modelfleet.fleet.pods import parse_pod
@@ -44,6 +45,8 @@ class Sight:
     value: Any = None
     said: bytes = b""
     """Of our own kinds: what stands in the status now, packed; nothing where there is none."""
+    judgement: Judgement | None = None
+    """Of kinds of which the last good version stays in force: what the status says of that."""
     leaving: bool = False
     """Whether it has been deleted, and something waits before it is gone."""
     owner: str = ""
@@ -60,19 +63,30 @@ class Sight:
         """The sight, looked into; what did not change since the last one is taken from there."""
         assert self.raw is not None
         watched = BY_KIND[self.key.kind]
-        if not watched.is_ours:
-            value = self._parsed(last)
-            if not watched.is_child:
-                return replace(self, raw=None, value=value)
-            body = _packed(_body(self.raw))
-            body = last.body if last and last.body == body else body
-            return replace(self, raw=None, value=value, owner=controller(self.raw), body=body)
-        status = self.raw.get("status")
+        if watched.is_ours:
+            return self._judged(last, self.raw)
+        value = self._parsed(last)
+        if not watched.is_child:
+            return replace(self, raw=None, value=value)
+        body = _packed(_body(self.raw))
+        body = last.body if last and last.body == body else body
+        return replace(self, raw=None, value=value, owner=controller(self.raw), body=body)
+
+    def _judged(self, last: "Sight | None", raw: Mapping[str, Any]) -> "Sight":
+        """One of our own kinds, looked into."""
+        status, mark = raw.get("status"), _mark(raw)
         said = _packed(status) if isinstance(status, Mapping) else b""
-        said = last.said if last and last.said == said else said
-        looked = replace(self, raw=None, mark=_mark(self.raw), said=said)
-        known = last and last.uid == self.uid and last.mark == looked.mark
-        return replace(looked, value=last.value if known and last else parse_object(_bare(self.raw)))
+        judgement = parse_judgement(raw) if self.key.kind in OUTLASTING else None
+        if last is None or last.uid != self.uid:
+            return replace(self, raw=None, mark=mark, said=said, judgement=judgement, value=parse_object(_bare(raw)))
+        return replace(
+            self,
+            raw=None,
+            mark=mark,
+            said=last.said if last.said == said else said,
+            judgement=last.judgement if last.judgement == judgement else judgement,
+            value=last.value if last.mark == mark else parse_object(_bare(raw)),
+        )
 
     def _parsed(self, last: "Sight | None") -> Any:
         """What of it is part of the snapshot: the very object of the last sight where it says the same."""

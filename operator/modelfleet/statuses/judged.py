@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from modelfleet.api.resource import Resource
 from modelfleet.findings import Finding, Key
+from modelfleet.fleet.inforce import Version
 from modelfleet.fleet.parse import Invalid, Valid
 
 
@@ -18,10 +19,12 @@ class Judged:
     """What it says, None where it may not take part."""
     findings: tuple[Finding, ...] = ()
     """What is wrong with it by itself."""
+    in_force: Version | None = None
+    """The version of it that is in force."""
 
 
-def judged_of(parsed: Valid | Invalid) -> Judged:
+def judged_of(parsed: Valid | Invalid, in_force: Version | None = None) -> Judged:
     """The verdict on an object that was parsed."""
     if isinstance(parsed, Valid):
-        return Judged(parsed.key, parsed.uid, parsed.generation, parsed.resource)
-    return Judged(parsed.key, parsed.uid, parsed.generation, None, parsed.findings)
+        return Judged(parsed.key, parsed.uid, parsed.generation, parsed.resource, in_force=in_force)
+    return Judged(parsed.key, parsed.uid, parsed.generation, None, parsed.findings, in_force)

@@ -9,6 +9,7 @@ from modelfleet.fleet.labels import MODEL, label_value
 from modelfleet.placement.result import Share
 from modelfleet.statuses.classes import class_rows, obstacle, why_kept, why_not
 from modelfleet.statuses.conditions import FALSE, TRUE, Row, ready, sentences, told, unread, wire
+from modelfleet.statuses.inforce import in_force
 from modelfleet.statuses.replicas import Replicas, declared, replicas_of
 from modelfleet.statuses.rollouts import progressing
 from modelfleet.statuses.scene import Scene
@@ -24,13 +25,13 @@ def model_status(verdict: Verdict, scene: Scene) -> dict[str, Any]:
     accepted = verdict.accepted(Condition.RESOLVED_REFS, Condition.PLACED, Condition.MISPLACED)
     if isinstance(judged.resource, ModelDeployment) and judged.resource.spec.external:
         rows = [accepted, verdict.resolved()]
-        return wire([*rows, ready(rows, HOSTED)], judged.generation)
+        return {**wire([*rows, ready(rows, HOSTED)], judged.generation), **in_force(judged)}
     rows = [accepted, verdict.resolved(), _placed(verdict, replicas, shares), _available(verdict, replicas)]
     more = [progressing(verdict, replicas, shares), _misplaced(verdict, replicas)]
     # Who looks at the sum alone is to see as well why a class that is preferred has none of them, or not all.
     message = sentences([rows[-1].message, *why_not(shares, replicas, everywhere=False)])
     status = wire([*rows, *more, ready(rows, message)], judged.generation)
-    return {**status, **_counts(verdict, replicas)}
+    return {**status, **in_force(judged), **_counts(verdict, replicas)}
 
 
 def _placed(verdict: Verdict, replicas: Replicas, shares: Sequence[Share]) -> Row:

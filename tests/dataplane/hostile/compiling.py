@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from modelfleet.compiler import FleetPlan, InForce, compile_fleet
+from modelfleet.compiler import FleetPlan, compile_fleet
 from modelfleet.findings import Finding, Key, Path, Reason, Severity
+from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.parse import Foreign, Invalid, Parsed, Valid, parse_object
 from modelfleet.fleet.secrets import hidden_entries
 from modelfleet.fleet.snapshot import FleetSnapshot, entries_of, snapshot_of

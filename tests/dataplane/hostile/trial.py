@@ -12,8 +12,9 @@ from typing import Any, Self
 from click.testing import CliRunner
 
 from modelfleet.cli.main import main
-from modelfleet.compiler import FleetPlan, InForce
+from modelfleet.compiler import FleetPlan
 from modelfleet.findings import Key
+from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.world import Gateway
 from tests.dataplane.hostile.asking import Asked, attacks, catalogue, each_name
 from tests.dataplane.hostile.compiling import Place, compiled, objects, refused

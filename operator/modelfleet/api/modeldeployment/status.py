@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from modelfleet.api.meta import Status
+from modelfleet.api.inforce import KeptStatus
 from modelfleet.api.model import ByName, Flag, Integer, Model, String
 
 
@@ -29,7 +29,7 @@ class RegionReplicas(Model):
     ready_replicas: Integer = Field(default=0, description="Those of them that are ready.", ge=0)
 
 
-class ModelDeploymentStatus(Status):
+class ModelDeploymentStatus(KeptStatus):
     """How many replicas there are, where, why there, and what they cost."""
 
     replicas: Integer | None = Field(default=None, description="Replicas over all classes.", ge=0)
