@@ -14,6 +14,7 @@ from modelfleet.fleet.standings import parse_standings
 from modelfleet.fleet.times import seconds
 from modelfleet.fleet.troubles import Trouble
 from modelfleet.fleet.workloads import parse_workload
+from modelfleet.fleet.world import Endpoint, World
 from modelfleet.placement.result import FleetPlacement, Placement, Share
 from modelfleet.placement.stock import Stock
 from modelfleet.statuses.judged import judged_of
@@ -24,6 +25,7 @@ GPU = Key("HardwareClass", "", "gpu")
 M = Key("ModelDeployment", "default", "m")
 P = Key("RoutingPolicy", "default", "p")
 NOW = "2026-01-31T12:00:00Z"
+REPLICA = (Endpoint("10.0.0.1", 80),)
 
 
 class Said(NamedTuple):
@@ -51,6 +53,8 @@ class Cluster:
     """Whether what is wanted for it is not there yet."""
     plan: Callable[[FleetSnapshot], FleetPlacement] | None = None
     """Who says where replicas are to be."""
+    ready: tuple[str, ...] = ("m",)
+    """The models that have a replica which takes requests."""
 
 
 def planned(*shares: Share, stuck: Collection[str] = ()) -> Callable[[FleetSnapshot], FleetPlacement]:
@@ -71,7 +75,7 @@ def statuses(*documents: Document, cluster: Cluster | None = None) -> dict[Key, 
     }
     ours = [one for one in parsed if not isinstance(one, Foreign)]
     snapshot = replace(
-        snapshot_of(ours, entries),
+        snapshot_of(ours, entries, World(endpoints=dict.fromkeys(map(_model, around.ready), REPLICA))),
         nodes=tuple(node for raw in around.nodes if (node := parse_node(raw))),
         pods={M: tuple(pod for raw in around.pods if (pod := parse_pod(raw)))},
         workloads={M: tuple(one for raw in around.deployments if (one := parse_workload(raw)))},
@@ -83,6 +87,10 @@ def statuses(*documents: Document, cluster: Cluster | None = None) -> dict[Key, 
     )
     placement = around.plan(snapshot) if around.plan else None
     return summarise(snapshot, map(judged_of, ours), compile_fleet(snapshot).findings, placement)
+
+
+def _model(name: str) -> Key:
+    return Key("ModelDeployment", "default", name)
 
 
 def _stored(raw: Document) -> Document:

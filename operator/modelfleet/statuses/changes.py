@@ -10,11 +10,11 @@ from modelfleet.statuses.times import conditions_of
 
 TOLD = frozenset(
     {Condition.READY, Condition.ACCEPTED, Condition.RESOLVED_REFS, Condition.PLACED, Condition.AVAILABLE}
-    | {Condition.PROGRAMMED, Condition.CONFLICTED}
+    | {Condition.PROGRAMMED, Condition.CONFLICTED, Condition.DEGRADED}
 )
 FIRST = frozenset({Condition.READY})
 """Of an object that is new to us only the sum is told: it names what keeps it."""
-CALM = frozenset({Reason.PENDING, Reason.STARTING, Reason.SCALED_TO_ZERO, Reason.NO_GATEWAY})
+CALM = frozenset({Reason.PENDING, Reason.STARTING, Reason.SCALED_TO_ZERO, Reason.NO_GATEWAY, Reason.FALLS_TO_TIER})
 """Reasons that only mean that something takes its time, or was asked for."""
 
 

@@ -24,7 +24,7 @@ def settle(wanted: Mapping[str, Any], current: Any, now: str) -> dict[str, Any]:
         if not (since and before.get("status") == condition["status"]):
             since = max(now, since)
         conditions.append({**condition, "lastTransitionTime": since})
-    return {**wanted, "conditions": conditions}
+    return {**wanted, "conditions": conditions, **_settled_rung(wanted, current, now)}
 
 
 def same(settled: Mapping[str, Any], current: Any) -> bool:
@@ -55,6 +55,17 @@ def conditions_of(status: Any) -> dict[str, Mapping[str, Any]]:
 
 def _ours(status: Any) -> dict[str, Mapping[str, Any]]:
     return {type_: condition for type_, condition in conditions_of(status).items() if type_ in OURS}
+
+
+def _settled_rung(wanted: Mapping[str, Any], current: Any, now: str) -> dict[str, Any]:
+    """Since when requests end up on the rung where they do, where the status says that."""
+    rung, before = wanted.get("rung"), current.get("rung") if isinstance(current, Mapping) else None
+    if not isinstance(rung, Mapping):
+        return {}
+    before = before if isinstance(before, Mapping) else {}
+    since = _time(before.get("since"))
+    stays = all(before.get(name) == value for name, value in rung.items())
+    return {"rung": {**rung, "since": since if since and stays else max(now, since)}}
 
 
 def _time(value: Any) -> str:

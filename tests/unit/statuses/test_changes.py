@@ -34,11 +34,13 @@ def test_what_breaks_is_a_warning_and_what_heals_is_none() -> None:
     assert brief(good, broken) == [
         ("ResolvedRefs", "ModelNotFound", True),
         ("Conflicted", "NotAccepted", True),
+        ("Degraded", "NotAccepted", True),
         ("Ready", "ModelNotFound", True),
     ]
     assert brief(broken, good) == [
         ("ResolvedRefs", "ResolvedRefs", False),
         ("Conflicted", "NoConflict", False),
+        ("Degraded", "AsWanted", False),
         ("Ready", "NoGateway", False),
     ]
 
@@ -46,6 +48,16 @@ def test_what_breaks_is_a_warning_and_what_heals_is_none() -> None:
 def test_a_name_that_is_lost_is_a_warning() -> None:
     both = statuses(model(), policy(), policy(name="a"))
     assert ("Conflicted", "Conflicted", True) in brief(of_policy(model(), policy()), both[P])
+
+
+def test_a_policy_that_falls_back_as_it_says_is_no_warning_and_one_that_nobody_answers_is() -> None:
+    idle = Cluster(ready=("n",))
+    tiers = [{"name": name, "models": [{"name": name}]} for name in ("m", "n")]
+    good, laddered = of_policy(model(), policy()), policy(tiers=tiers, degrade=[{"tier": "n"}])
+    fallen = statuses(model(), model(name="n"), laddered, cluster=idle)[P]
+    refused = statuses(model(), policy(), cluster=idle)[P]
+    assert brief(good, fallen) == [("Degraded", "FallsToTier", False), ("Ready", "FallsToTier", False)]
+    assert brief(good, refused) == [("Degraded", "NothingLeft", True), ("Ready", "NothingLeft", True)]
 
 
 def test_a_transition_says_what_the_condition_says() -> None:
@@ -79,4 +91,4 @@ WHOLE = of_policy(model(), policy())
 
 @given(ODD)
 def test_whatever_stands_on_an_object_its_events_are_told(before: Any) -> None:
-    assert len(transitions(before, WHOLE)) <= 5
+    assert len(transitions(before, WHOLE)) <= 6

@@ -96,6 +96,45 @@ def test_what_somebody_wrote_into_a_field_of_ours_is_news_and_what_replaces_it_k
     assert same(settled, whole)
 
 
+def rung(settled: dict[str, Any]) -> Any:
+    return settled["rung"]
+
+
+def test_a_rung_keeps_its_time_while_requests_end_there_whatever_else_changes() -> None:
+    before = settle(wanted(rung={"index": 1, "name": "mid"}), None, EARLIER)
+    assert rung(before) == {"index": 1, "name": "mid", "since": EARLIER}
+    after = settle(wanted("False", rung={"index": 1, "name": "mid"}), before, NOW)
+    assert rung(after) == rung(before)
+
+
+@pytest.mark.parametrize("other", [{"index": 2, "name": "mid"}, {"index": 1, "name": "answer"}])
+def test_another_rung_begins_now(other: dict[str, Any]) -> None:
+    before = settle(wanted(rung={"index": 1, "name": "mid"}), None, EARLIER)
+    assert rung(settle(wanted(rung=other), before, NOW)) == {**other, "since": NOW}
+
+
+def test_no_rung_begins_before_the_last_one_did() -> None:
+    before = settle(wanted(rung={"index": 1, "name": "mid"}), None, LATER)
+    assert rung(settle(wanted(rung={"index": 0, "name": "wanted"}), before, NOW))["since"] == LATER
+
+
+def test_a_rung_that_nobody_tells_any_more_is_news_once() -> None:
+    before = settle(wanted(rung={"index": 1, "name": "mid"}), None, EARLIER)
+    after = settle(wanted(), before, NOW)
+    assert "rung" not in after
+    assert not same(after, before)
+    assert same(settle(wanted(), after, LATER), after)
+
+
+@given(
+    ODD | st.fixed_dictionaries({"rung": JSON | st.fixed_dictionaries({"index": JSON, "name": JSON, "since": JSON})})
+)
+def test_whatever_stands_in_the_place_of_a_rung_one_write_settles_it(current: Any) -> None:
+    asked = wanted(rung={"index": 1, "name": "mid"})
+    settled = settle(asked, current, NOW)
+    assert same(settle(asked, settled, LATER), settled)
+
+
 @pytest.mark.parametrize("current", [None, {}, {"conditions": []}, {"conditions": "gone"}, []])
 def test_a_status_that_somebody_wiped_is_written_again(current: Any) -> None:
     assert not same(settle(wanted(), current, NOW), current)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from modelfleet.api.meta import Status
+from modelfleet.api.inforce import KeptStatus
 from modelfleet.api.model import ByName, Integer, Model, Ordered, String
 
 
@@ -25,10 +25,12 @@ class LostName(Model):
 
 
 class CurrentRung(Model):
-    """Where a request would end up now."""
+    """Where the unluckiest request would end up now."""
 
-    index: Integer = Field(description="Its place on the ladder, 0 for what was wanted.", ge=0)
-    name: String = Field(description="The tier, or answer.")
+    index: Integer = Field(
+        description="Its place on the ladder: 0 for what was wanted, the ladder's length where nothing is left.", ge=0
+    )
+    name: String = Field(description="The tier that it falls to; or wanted, answer, none.")
     since: String = Field(description="Since when.", json_schema_extra={"format": "date-time"})
 
 
@@ -46,13 +48,13 @@ class Effective(Model):
     )
 
 
-class RoutingPolicyStatus(Status):
+class RoutingPolicyStatus(KeptStatus):
     """Whether the policy is in force, where, and at which revision."""
 
     programmed: String | None = Field(default=None, description="How many Envoys have acknowledged it, such as 2/3.")
     revision: String | None = Field(default=None, description="The revision that was last sent.")
     gateways: ByName[GatewayStatus] | None = Field(default=None, description="The same by gateway.", max_length=16)
-    rung: CurrentRung | None = Field(default=None, description="Where a request would end up now.")
+    rung: CurrentRung | None = Field(default=None, description="Where the unluckiest request would end up now.")
     lost_names: Ordered[LostName] | None = Field(
         default=None, description="Names that an older policy has.", max_length=64
     )
