@@ -1,0 +1,120 @@
+"""`modelfleet xds --upstream`: the server beside one Envoy, which serves also while everything else is down."""
+
+import asyncio
+import logging
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelfleet import __version__
+from modelfleet.controllers.serving import Serving
+from modelfleet.kube.errors import Unusable
+from modelfleet.telemetry import Telemetry
+from modelfleet.xds.cachefile import CacheFile
+from modelfleet.xds.mirror import Who
+from modelfleet.xds.relay import Happened, Relay
+
+HIGHEST = 65535
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/]+):(?P<port>[0-9]{1,5})")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RelayOptions:
+    """What an installer says of a relay. An address is HOST:PORT, or the path of a socket."""
+
+    upstream: tuple[str, ...]
+    """The central servers, any of which will do."""
+    cache: Path
+    """The folder in which the state is kept."""
+    gateway: str
+    node: str
+    """Who the gateway is at the central servers."""
+    listen: str
+    metrics: str | None = None
+
+
+def run_relay(options: RelayOptions) -> None:
+    """Serves until a signal comes. Raises Unusable where it cannot."""
+    if not options.upstream:
+        raise Unusable("--upstream: must name at least one server")
+    upstream = [parse_address("--upstream", address, lowest=1) for address in options.upstream]
+    listen = parse_address("--listen", options.listen, lowest=0)
+    file = CacheFile(options.cache, options.gateway)
+    try:
+        file.prepare()
+    except OSError as error:
+        raise Unusable(f"--cache {options.cache}: cannot be made: {error.strerror or error}") from error
+    asyncio.run(_run(options, upstream, listen, file))
+
+
+def parse_address(option: str, address: str, lowest: int) -> str:
+    """The address as gRPC reads it, of which the port is at least this. Raises Unusable."""
+    if address.startswith("/"):
+        return f"unix:{address}"
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not lowest <= int(found["port"]) <= HIGHEST:
+        raise Unusable(f"{option} {address}: must be HOST:PORT, such as 127.0.0.1:18000, or the path of a socket")
+    return address
+
+
+async def _run(options: RelayOptions, upstream: list[str], listen: str, file: CacheFile) -> None:
+    ending = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    telemetry = Telemetry()
+    relay = Relay(Who(options.node, options.gateway), upstream, file, _counts(telemetry))
+    _measure(telemetry, relay)
+    log.info("modelfleet %s, relay of gateway %r, node %r", __version__, options.gateway, options.node)
+    with _serving(options.metrics, telemetry, relay):
+        try:
+            log.info("serving at %s", await relay.start(listen))
+        except RuntimeError as error:
+            raise Unusable(
+                f"--listen {options.listen}: cannot listen there, the address is taken or not ours"
+            ) from error
+        await relay.run(ending)
+        log.info("ended")
+
+
+@contextmanager
+def _serving(address: str | None, telemetry: Telemetry, relay: Relay) -> Iterator[None]:
+    if address is None:
+        yield
+        return
+
+    def lacks() -> list[str]:
+        return [] if relay.has_state else ["nothing to serve: the cache is empty, and no central server has been heard"]
+
+    serving = Serving(address, telemetry, list, lacks)
+    serving.start()
+    log.info("metrics and health at http://%s", serving.address)
+    try:
+        yield
+    finally:
+        serving.stop()
+
+
+def _counts(telemetry: Telemetry) -> Callable[[Happened], None]:
+    answers = telemetry.counter("relay_responses", "What central servers sent, by what became of it.", ("outcome",))
+    writes = telemetry.counter("relay_cache_writes", "Attempts to keep the state on disk, by outcome.", ("outcome",))
+    counters = {
+        Happened.TAKEN: answers.labels("taken"),
+        Happened.REFUSED: answers.labels("refused"),
+        Happened.WRITTEN: writes.labels("done"),
+        Happened.NOT_WRITTEN: writes.labels("failed"),
+    }
+    return lambda happened: counters[happened].inc()
+
+
+def _measure(telemetry: Telemetry, relay: Relay) -> None:
+    connected = telemetry.gauge("relay_upstream_connected", "Whether there is a stream to a central server: 1 or 0.")
+    connected.set_function(lambda: float(relay.is_connected))
+    lost = telemetry.gauge("relay_upstream_lost_seconds", "Seconds since there was one; 0 while there is.")
+    lost.set_function(lambda: relay.lost_s)
+    telemetry.ask("relay_resources", "Resources for the gateway.", "type", relay.sizes)
