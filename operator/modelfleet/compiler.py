@@ -1,20 +1,21 @@
 """The only place that knows in which order a fleet is looked at, and what becomes of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.resource import Resource
-from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.envoy.check import Defect, Seen, without_defective
 from modelfleet.envoy.gateway import render_gateway
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.routes import revision_of
 from modelfleet.findings import Finding, Key, Reason, keeps_out
+from modelfleet.fleet.inforce import InForce, Version
 from modelfleet.fleet.readable import check_readable, keyless
 from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.references import check_references
 from modelfleet.fleet.snapshot import FleetSnapshot
+from modelfleet.fleet.world import World
 from modelfleet.placement.fit import check_fit
 from modelfleet.placement.overlap import check_overlap
 from modelfleet.placement.plan import plan_placement
@@ -25,6 +26,7 @@ from modelfleet.routing.facts import check_facts
 from modelfleet.routing.gateways import plan_gateways
 from modelfleet.routing.isolation import check_isolation
 from modelfleet.routing.looks import check_looks
+from modelfleet.routing.plan import GatewayPlan
 from modelfleet.routing.reach import check_reach
 from modelfleet.routing.shadow import check_shadows
 from modelfleet.routing.size import check_size
@@ -60,20 +62,12 @@ R = TypeVar("R", bound=Resource)
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """The objects that a plan was made from: of each the newest version that has no error, or none."""
-
-    models: Mapping[Key, ModelDeployment] = field(default_factory=dict)
-    policies: Mapping[Key, RoutingPolicy] = field(default_factory=dict)
-    recall: Recall = field(default_factory=Recall, compare=False, repr=False)
-    """What was made of them: the next plan makes anew only what comes from other objects."""
-
-
-@dataclass(frozen=True, slots=True)
 class FleetPlan:
     """What a fleet comes to."""
 
     gateways: Mapping[str, tuple[XdsResource, ...]]
+    revisions: Mapping[Key, str]
+    """The revision of each policy that some gateway serves, as it stands in decision records."""
     in_force: InForce
     findings: tuple[Finding, ...]
     defects: tuple[Defect, ...]
@@ -95,15 +89,19 @@ def compile_fleet(
     before = before or InForce()
     findings = list(_found(snapshot))
     wrong = {finding.subject for finding in findings if keeps_out(finding)}
-    models = dict(_settled(snapshot.models, before.models, wrong))
-    for key in keyless(replace(snapshot, models=models)):
-        models.pop(key)  # a version can be kept, and a key that is gone cannot
-    policies = dict(_settled(snapshot.policies, before.policies, wrong))
+    models = dict(_settled(snapshot.models, before.models, wrong, before.malformed))
+    # A version can be kept, and a key that is gone cannot.
+    locked = [models.pop(key) for key in keyless(replace(snapshot, models=models))]
+    policies = dict(_settled(snapshot.policies, before.policies, wrong, before.malformed))
     settled = replace(snapshot, models=models, policies=policies)
     findings += check_claims(settled)  # among those that serve: who is left out takes no name from anybody
     recall = Recall(before.recall)
-    gateways, defects = _render(settled, {} if seen is None else seen, recall)
-    return FleetPlan(gateways, InForce(models, policies, recall), tuple(findings), defects)
+    plans = tuple(plan_gateways(settled, recall))
+    gateways, defects = _render(plans, settled.world, {} if seen is None else seen, recall)
+    idle = {**before.idle, **{one.key: Version(one.metadata.generation, one) for one in locked}}
+    without = snapshot.declared - models.keys() - policies.keys()
+    in_force = InForce(models, policies, recall, {key: idle[key] for key in idle if key in without})
+    return FleetPlan(gateways, _revisions(plans, recall), in_force, tuple(findings), defects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,22 +138,30 @@ def _found(snapshot: FleetSnapshot) -> Iterator[Finding]:
     yield from (finding for finding in check_readable(snapshot) if (finding.subject, finding.reason) not in told)
 
 
-def _settled(now: Mapping[Key, R], before: Mapping[Key, R], wrong: set[Key]) -> Iterator[tuple[Key, R]]:
-    for key, resource in now.items():
-        if key not in wrong:
-            yield key, resource
+def _settled(
+    now: Mapping[Key, R], before: Mapping[Key, R], wrong: set[Key], malformed: frozenset[Key]
+) -> Iterator[tuple[Key, R]]:
+    missing = malformed & before.keys() - now.keys()
+    for key in sorted((*now, *missing)) if missing else now:
+        if key in now and key not in wrong:
+            yield key, now[key]
         elif key in before:
             yield key, before[key]
 
 
 def _render(
-    snapshot: FleetSnapshot, seen: dict[str, Seen], recall: Recall
+    plans: Iterable[GatewayPlan], world: World, seen: dict[str, Seen], recall: Recall
 ) -> tuple[dict[str, tuple[XdsResource, ...]], tuple[Defect, ...]]:
     gateways: dict[str, tuple[XdsResource, ...]] = {}
     defects: list[Defect] = []
-    for plan in plan_gateways(snapshot, recall):
+    for plan in plans:
         facts = seen.setdefault(plan.gateway.name, {})
-        kept, found = without_defective(render_gateway(plan, snapshot.world, recall), seen=facts)
+        kept, found = without_defective(render_gateway(plan, world, recall), seen=facts)
         gateways[plan.gateway.name] = tuple(kept)
         defects += found
     return gateways, tuple(defects)
+
+
+def _revisions(plans: Iterable[GatewayPlan], recall: Recall) -> dict[Key, str]:
+    policies = {policy.key: policy for plan in plans for policy in plan.policies}
+    return {key: recall.of(("revision", key), revision_of, policy) for key, policy in sorted(policies.items())}

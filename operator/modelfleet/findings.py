@@ -133,6 +133,14 @@ class Reason(StrEnum):
     # The gateways of a policy.
     NO_CONFLICT = "NoConflict"
     NO_GATEWAY = "NoGateway"
+    GATEWAY_NOT_FOUND = "GatewayNotFound"
+    PROGRAMMED = "Programmed"
+    REJECTED = "Rejected"
+    CUT_OFF = "CutOff"
+    AS_WANTED = "AsWanted"
+    FALLS_TO_TIER = "FallsToTier"
+    FALLS_TO_ANSWER = "FallsToAnswer"
+    NOTHING_LEFT = "NothingLeft"
 
 
 class Condition(StrEnum):

@@ -14,36 +14,52 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.events = self._counter(
+
+    def ask(self, name: str, help_: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """A gauge whose values are asked for when somebody looks."""
+        self.registry.register(_Asked(f"modelfleet_{name}", help_, label, values))
+
+    def counter(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Counter:
+        """A counter of this name, to which `modelfleet_` is added."""
+        return Counter(f"modelfleet_{name}", help_, labels, registry=self.registry)
+
+    def gauge(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Gauge:
+        """A gauge, likewise."""
+        return Gauge(f"modelfleet_{name}", help_, labels, registry=self.registry)
+
+
+class WatcherTelemetry(Telemetry):
+    """Those of a role that watches a cluster."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events = self.counter(
             "watch_events", "Objects that watches told of, by what they changed.", ("kind", "change")
         )
-        self.lists = self._counter("lists", "Whole lists, by how they ended.", ("kind", "outcome"))
-        self.ghosts = self._counter("ghosts", "Objects that were gone without a watch having said so.", ("kind",))
+        self.lists = self.counter("lists", "Whole lists, by how they ended.", ("kind", "outcome"))
+        self.ghosts = self.counter("ghosts", "Objects that were gone without a watch having said so.", ("kind",))
         self.compile_seconds = Histogram(
             "modelfleet_compile_seconds",
             "What it took to plan the whole fleet.",
             registry=self.registry,
             buckets=SECONDS,
         )
-        self.compile_failures = self._counter("compile_failures", "Plans that a mistake of ours kept from being made.")
-        self.writes = self._counter("writes", "Requests that write, by how they ended.", ("kind", "outcome"))
-        self.denied = self._counter("rbac_denied", "What the API server forbade.", ("verb", "resource"))
-        self.findings = self._gauge("findings", "What is to be said of the objects of the fleet.", ("reason",))
-        self.waiting = self._gauge("statuses_waiting", "Objects whose status waits for a look.")
-        self.children = self._gauge("children_waiting", "Models whose Deployments and the like wait for a look.")
-        self.leader = self._gauge("leader", "Whether this process writes: 1 or 0.")
-        self.synced = self._gauge("synced", "Whether every kind has been read: 1 or 0.")
-        self.loop_lag = self._gauge("loop_lag_seconds", "How long the loop of the watches had no moment for us.")
+        self.compile_failures = self.counter("compile_failures", "Plans that a mistake of ours kept from being made.")
+        self.denied = self.counter("rbac_denied", "What the API server forbade.", ("verb", "resource"))
+        self.findings = self.gauge("findings", "What is to be said of the objects of the fleet.", ("reason",))
+        self.synced = self.gauge("synced", "Whether every kind has been read: 1 or 0.")
+        self.loop_lag = self.gauge("loop_lag_seconds", "How long the loop of the watches had no moment for us.")
 
-    def ask(self, name: str, help_: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
-        """A gauge whose values are asked for when somebody looks."""
-        self.registry.register(_Asked(f"modelfleet_{name}", help_, label, values))
 
-    def _counter(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Counter:
-        return Counter(f"modelfleet_{name}", help_, labels, registry=self.registry)
+class WriterTelemetry(WatcherTelemetry):
+    """Those of the role that also writes to it."""
 
-    def _gauge(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Gauge:
-        return Gauge(f"modelfleet_{name}", help_, labels, registry=self.registry)
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = self.counter("writes", "Requests that write, by how they ended.", ("kind", "outcome"))
+        self.waiting = self.gauge("statuses_waiting", "Objects whose status waits for a look.")
+        self.children = self.gauge("children_waiting", "Models whose Deployments and the like wait for a look.")
+        self.leader = self.gauge("leader", "Whether this process writes: 1 or 0.")
 
 
 class _Asked(Collector):

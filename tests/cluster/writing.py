@@ -20,7 +20,7 @@ from modelfleet.kube.errors import NotFound
 from modelfleet.kube.rate import TokenBucket
 from modelfleet.sources.kinds import BY_KIND, Scope, scopes
 from modelfleet.sources.store import Change, FleetStore
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 from tests.cluster.operator.objects import manifest, url
 from tests.testbed.api import Api, wait_for
 from tests.testbed.bed import Bed, expect
@@ -41,7 +41,7 @@ class Desk:
         self.scopes = scopes((namespace,))
         self.store = FleetStore(self.scopes)
         bucket = TokenBucket(500, 500)
-        self.children = ChildSync(client, self.store, lambda: self.leads, bucket, Telemetry(), self._refusal)
+        self.children = ChildSync(client, self.store, lambda: self.leads, bucket, WriterTelemetry(), self._refusal)
 
     def fill(self) -> list[Scope]:
         """Lists everything; what there is to be watched."""

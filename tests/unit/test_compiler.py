@@ -13,6 +13,7 @@ import pytest
 from modelfleet.compiler import FleetPlan, compile_fleet
 from modelfleet.envoy.contents import SECRET
 from modelfleet.findings import Key, Reason
+from modelfleet.fleet.inforce import InForce, Version
 from modelfleet.fleet.world import Endpoint, Gateway, Hidden, World
 from modelfleet.xds.types import SCOPE
 from tests.sizes import scale
@@ -102,6 +103,51 @@ def test_a_model_with_an_error_keeps_its_version() -> None:
     bad = compiled(policy(), model("{model: {name: other}, placement: {classes: [{name: absent}]}}"), before=good)
     assert errors(bad) == [(M, Reason.HARDWARE_CLASS_NOT_FOUND)]
     assert bytes_of(bad) == bytes_of(good)
+
+
+def vouching(before: FleetPlan, *keys: Key) -> FleetPlan:
+    """What was before, where somebody says that these objects cannot be parsed now and are there all the same."""
+    return replace(before, in_force=replace(before.in_force, malformed=frozenset(keys)))
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"), [(P, (policy(nonsense=1), model())), (M, (policy(), model(model=1)))], ids=["policy", "model"]
+)
+def test_an_object_that_cannot_be_parsed_any_more_changes_no_byte(key: Key, wrong: tuple[Document, ...]) -> None:
+    others = served("a", "b"), served("z", "c")
+    good = compiled(*others, policy(), model())
+    kept = compiled(*others, *wrong, before=vouching(good, key), mistakes=True)
+    assert (bytes_of(kept), kept.in_force) == (bytes_of(good), good.in_force)
+    assert list(kept.in_force.policies) == sorted(kept.in_force.policies)
+
+
+def test_such_an_object_keeps_its_names() -> None:
+    good = compiled(aged(OLD, policy()), model())
+    newcomer = aged(NEW, served("q", "auto"))
+    plan = compiled(policy(nonsense=1), newcomer, model(), before=vouching(good, P), mistakes=True)
+    assert errors(plan) == [(Q, Reason.CONFLICTED)]
+
+
+def test_files_keep_for_themselves_what_cannot_be_parsed_and_nothing_is_kept_beside_that() -> None:
+    good = compiled(policy(), model())
+    assert compiled(policy(nonsense=1), model(), before=good, mistakes=True).in_force.policies == {}
+
+
+@pytest.mark.parametrize("wrong", [{}, {"model": 1}], ids=["in order", "malformed"])
+def test_the_version_of_a_model_without_its_key_gets_no_request_and_is_not_forgotten(wrong: Document) -> None:
+    good = compiled(policy(), model(HOSTED), token="t")
+    before = vouching(good, *({M} if wrong else ()))
+    locked = compiled(policy(), model(HOSTED, **wrong), before=before, mistakes=True)
+    assert locked.in_force.models == {}
+    assert locked.in_force.version_of(M) == Version(0, good.in_force.models[M])
+
+
+def test_the_number_of_a_version_that_nobody_knows_stays_until_there_is_a_better_one() -> None:
+    good = compiled(policy(), model())
+    lost = replace(good, in_force=InForce(idle={P: Version(4), Q: Version(1)}))
+    wrong = compiled(policy(mode="Observe"), model(), before=lost)
+    assert wrong.in_force.idle == {P: Version(4)}
+    assert compiled(policy(), model(), before=wrong).in_force.idle == {}
 
 
 def test_a_deleted_model_leaves_an_empty_target_and_its_policy_keeps_serving() -> None:

@@ -1,56 +1,49 @@
 """`modelfleet operator`: what a cluster holds goes in, what is true of it comes back as statuses."""
 
-import gc
 import logging
-import signal
 import socket
 import time
 import uuid
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from threading import Event
-from typing import Any
 
 from modelfleet import __version__
+from modelfleet.app.eyes import Eyes, Sights
 from modelfleet.app.households import Households
-from modelfleet.compiler import InForce, compile_children, compile_fleet
+from modelfleet.app.role import run_role
+from modelfleet.compiler import compile_children, compile_fleet
 from modelfleet.controllers.children import ChildSync
-from modelfleet.controllers.frame import Frame
-from modelfleet.controllers.guard import Guard
-from modelfleet.controllers.health import Health
-from modelfleet.controllers.holders import HolderReader
-from modelfleet.controllers.lists import SWEEP_S, Lists
-from modelfleet.controllers.loop import CompileLoop
+from modelfleet.controllers.lists import SWEEP_S
 from modelfleet.controllers.posting import Posting
-from modelfleet.controllers.serving import Serving
+from modelfleet.controllers.reports import ReportReader
+from modelfleet.controllers.serving import Page
 from modelfleet.controllers.statuses import StatusSync, Wanted
 from modelfleet.controllers.unwritten import unwritten
-from modelfleet.controllers.watches import Watches
-from modelfleet.fleet.parse import key_of
+from modelfleet.findings import Key
+from modelfleet.fleet.envoys import Reported
+from modelfleet.fleet.inforce import InForce
+from modelfleet.fleet.lastgood import holders_of_stand_ins, last_good
+from modelfleet.fleet.parse import Invalid, Valid
 from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.references import referred_holders
-from modelfleet.kube.client import Client, check_version
+from modelfleet.fleet.snapshot import FleetSnapshot
+from modelfleet.kube.client import Client
 from modelfleet.kube.config import connect, home_namespace
-from modelfleet.kube.errors import Forbidden, KubeError, NotFound, Unusable
 from modelfleet.kube.lease import LeaseKeeper
 from modelfleet.kube.rate import TokenBucket
-from modelfleet.sources.cluster import cluster_snapshot, parsed, with_holders
-from modelfleet.sources.kinds import BY_KIND, Scope, scopes
-from modelfleet.sources.store import Change, FleetStore
+from modelfleet.sources.cluster import cluster_snapshot, judgements, parsed, with_holders
+from modelfleet.sources.kinds import BY_KIND, scopes
+from modelfleet.sources.store import Change
 from modelfleet.statuses.judged import judged_of
 from modelfleet.statuses.summary import summarise
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 from modelfleet.workloads.options import Options
 
 LEASE = "modelfleet-operator"
-ASK_AGAIN_S = 2.0
-BIRTHS = 50_000
-"""So many objects come to be before the collector of cycles looks. A look at a fleet makes as many, hardly one of them
-in a cycle, and with Python's own number a third of its time was spent on looking for some.
-"""
 HOLDERS_S = 5.0
 """So long new Secrets are waited for, lest each model with one be of unknown state for a moment."""
+REPORTS_S = 3.0
+"""So long replicas of xds that have not been asked yet are waited for, lest every policy be of unknown state first."""
 
 log = logging.getLogger(__name__)
 
@@ -69,39 +62,41 @@ class OperatorOptions:
     resync: float = SWEEP_S
     """Seconds after which everything is listed again, whether or not a watch missed anything."""
     children: Options = field(default_factory=Options)
+    xds: tuple[str, ...] = ()
+    """The addresses of xds replicas; where none is named they are looked for in its own namespace."""
 
 
 class Operator:
     """The parts of the role, and who tells whom."""
 
     def __init__(self, client: Client, options: OperatorOptions) -> None:
-        watched = scopes(options.namespaces)
         self._options = options
         self.client = client
-        self.telemetry = Telemetry()
-        self.store = FleetStore(watched)
-        self.watches = Watches(watched)
+        self.telemetry = WriterTelemetry()
+        sights = Sights(scopes(options.namespaces), options.secrets, options.resync)
+        self.eyes = Eyes(client, sights, self.telemetry, self)
+        store = self.eyes.store
         self.identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
-        self.lease = LeaseKeeper(client, home_namespace(), LEASE, self.identity, on_change=self._leads)
+        home = home_namespace()
+        self._behind = Reported().behind
+        self.reports = ReportReader(client, home, options.xds, self.telemetry, self._reported)
+        self.lease = LeaseKeeper(client, home, LEASE, self.identity, on_change=self._leads)
         bucket = TokenBucket(options.rate, options.burst)
         self.posting = Posting(client, self.identity, self.telemetry, self.lease.holds)
-        self.statuses = StatusSync(client, self.store, self.lease.holds, bucket, self.posting, self.telemetry)
-        self.children = ChildSync(client, self.store, self.lease.holds, bucket, self.telemetry, self._poke)
+        self.statuses = StatusSync(client, store, self.lease.holds, bucket, self.posting, self.telemetry)
+        self.children = ChildSync(client, store, self.lease.holds, bucket, self.telemetry, self.eyes.loop.poke)
         self.households = Households(options.children)
-        self.loop = CompileLoop(self._look, self.telemetry.compile_failures.inc)
-        self.holders = HolderReader(client, options.secrets, self.telemetry, self.loop.poke)
-        self.lists = Lists(client, self.store, watched, self.telemetry, self._listed, self._found, every=options.resync)
-        guard = Guard(watched, self.watches, client, self.lists.soon, self._renew)
-        self.frame = Frame(client, guard, watched, self)
-        self.health = Health(self.frame, self.loop, self.watches, self.store)
+        self.pages: Mapping[str, Page] = {}
+        self.ailments, self.lacks = self.eyes.health.ailments, self.eyes.health.lacks
         self._in_force = InForce()
         self._recall = Recall()
-        self._measure()
+        self.telemetry.waiting.set_function(self.statuses.waiting)
+        self.telemetry.children.set_function(self.children.waiting)
+        self.telemetry.ask("xds_silent", "Replicas of xds that do not answer: 1.", "address", self.reports.silent)
 
     def start(self) -> None:
         """Starts every part but the election, without which nothing is written; each waits for what it needs."""
-        writing = (self.posting, self.statuses, self.children)
-        for part in (self.lists, self.frame, self.holders, self.loop, *writing):
+        for part in (self.reports, self.eyes, self.posting, self.statuses, self.children):
             part.start()
 
     def stand(self) -> None:
@@ -110,60 +105,48 @@ class Operator:
 
     def stop(self) -> None:
         """Stops writing first, then lets others write, then stops to look."""
-        writing = (self.loop, self.children, self.statuses, self.posting)
-        for part in (*writing, self.lease, self.holders, self.lists, self.frame):
+        self.eyes.close()
+        for part in (self.children, self.statuses, self.posting, self.lease, self.reports, self.eyes):
             part.stop()
 
-    def observe(self, raw: Mapping[str, Any], *, gone: bool) -> None:
-        """What a watch tells."""
-        change = self.store.observe(raw, gone=gone)
-        self.telemetry.events.labels(str(raw.get("kind")), change.name.lower()).inc()
-        key = key_of(raw, "")
+    def saw(self, key: Key, change: Change) -> None:
+        """What a watch told of."""
         if change is Change.STATUS:
             self.statuses.look(key)
         if change is not Change.NOTHING and BY_KIND[key.kind].is_child:
             self.children.look(key)
-        self._changed(change)
 
-    def _changed(self, change: Change) -> None:
-        if change is Change.FLEET:
-            self.loop.poke()
-
-    def _listed(self, change: Change) -> None:
-        # A list may bring both, and tells the larger.
+    def saw_all(self) -> None:
+        """What a list told of."""
         self.statuses.look_at_all()
         self.children.look_at_all()
-        self._changed(change)
 
-    def _found(self, _: Scope) -> None:
-        # kopf looks only when it starts which kinds there are.
-        self._renew()
-
-    def _renew(self) -> None:
-        self.frame.renew()
+    def _reported(self) -> None:
+        before, self._behind = self._behind, self.reports.reported(0.0).behind
+        # Once another policy is everywhere, what its edit waited for has come.
+        self.eyes.loop.poke(at_once=not before <= self._behind)
 
     def _leads(self, leads: bool) -> None:
         self.telemetry.leader.set(leads)
         # Until now another process has judged, and what it found stands in the statuses.
         self.households.forget_standings()
         if leads:
-            self.loop.poke()
-            self.statuses.look_at_all()
-            self.children.look_at_all()
+            self.eyes.loop.poke()
+            self.saw_all()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Looks at the whole fleet. Never before all has been read: half a fleet is another fleet."""
-        if not self.store.is_filled:
+        store = self.eyes.store
+        if not store.is_filled:
             return
-        objects = tuple(parsed(self.store))
-        judged = {one.key: judged_of(one) for one in objects}
-        uids = {key: one.uid for key, one in judged.items()}
-        standing = self.households.standing(uids)
-        bare = cluster_snapshot(self.store, objects, time.time(), self.children.refused(), standing)
-        snapshot = with_holders(bare, self.holders.read(referred_holders(bare), HOLDERS_S))
+        objects = tuple(parsed(store))
+        uids = {one.key: one.uid for one in objects}
+        last = last_good(objects, judgements(store, objects), self._in_force)
+        snapshot = self._snapshot(objects, uids, last)
         with self.telemetry.compile_seconds.time():
-            plan = compile_fleet(snapshot, self._in_force)
+            plan = compile_fleet(snapshot, last)
             self._in_force = plan.in_force
+            judged = {one.key: judged_of(one, plan.in_force.version_of(one.key)) for one in objects}
             recall = Recall(self._recall)
             children = compile_children(snapshot, plan.findings, self._options.children, recall)
             findings = (*plan.findings, *children.findings)
@@ -171,83 +154,27 @@ class Operator:
             seen = replace(snapshot, unwritten=unwritten(families, snapshot.workloads))
             statuses = summarise(seen, judged.values(), findings, children.placement, recall)
         self._recall = recall
-        self._count(findings)
+        self.eyes.count(findings)
         self.children.apply(families)
         wanted = {key: Wanted(judged[key].uid, status) for key, status in statuses.items()}
         # Who serves single namespaces writes on nothing that others share.
         self.statuses.apply({key: one for key, one in wanted.items() if key.namespace or not self._options.namespaces})
         self._wake_at(children.placement.wake_at)
 
+    def _snapshot(self, objects: tuple[Valid | Invalid, ...], uids: Mapping[Key, str], last: InForce) -> FleetSnapshot:
+        standing = self.households.standing(uids)
+        bare = cluster_snapshot(self.eyes.store, objects, time.time(), self.children.refused(), standing)
+        wanted = referred_holders(bare) | holders_of_stand_ins(last, bare)
+        told = replace(bare, reported=self.reports.reported(REPORTS_S))
+        return with_holders(told, self.eyes.holders.read(wanted, HOLDERS_S))
+
     def _wake_at(self, moment: float | None) -> None:
         # The loop has the clock that nobody sets, and what stands in statuses has everybody's.
-        self.loop.wake_at(None if moment is None else time.monotonic() + max(moment - time.time(), 0.0))
-
-    def _poke(self) -> None:
-        self.loop.poke()
-
-    def _count(self, findings: Any) -> None:
-        self.telemetry.findings.clear()
-        for reason, count in Counter(finding.reason for finding in findings).items():
-            self.telemetry.findings.labels(reason.value).set(count)
-
-    def _measure(self) -> None:
-        ask = self.telemetry.ask
-        ask("watch_age_seconds", "Seconds since a watch last told of anything.", "kind", self._ages)
-        ask("objects", "Objects that are known.", "kind", self.store.sizes)
-        ask("unread", "Kinds of which some could not be read yet: 1.", "kind", self._unread)
-        self.telemetry.loop_lag.set_function(self.frame.lag)
-        self.telemetry.synced.set_function(lambda: float(not self.store.unread()))
-        self.telemetry.waiting.set_function(self.statuses.waiting)
-        self.telemetry.children.set_function(self.children.waiting)
-
-    def _ages(self) -> dict[str, float]:
-        ages: dict[str, float] = {}
-        absent = self.store.absent()
-        for scope, age in self.watches.ages().items():
-            if scope in absent:  # there is nothing that it could tell of
-                continue
-            ages[scope.watched.kind] = max(age, ages.get(scope.watched.kind, 0.0))
-        return ages
-
-    def _unread(self) -> dict[str, float]:
-        return {scope.watched.kind: 1.0 for scope in self.store.unread()}
+        self.eyes.loop.wake_at(None if moment is None else time.monotonic() + max(moment - time.time(), 0.0))
 
 
 def run_operator(options: OperatorOptions) -> None:
     """Serves until a signal comes. Raises Unusable where it cannot."""
-    gc.set_threshold(BIRTHS, 10, 10)
-    ending = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ending.set())
     operator = Operator(connect(f"modelfleet-operator/{__version__}"), options)
-    serving = None
-    if options.metrics is not None:
-        serving = Serving(options.metrics, operator.telemetry, operator.health.ailments, operator.health.lacks)
-        serving.start()
-        log.info("metrics and health at http://%s", serving.address)
     log.info("modelfleet %s, operator %s, of %s", __version__, operator.identity, operator.client.server)
-    operator.start()
-    try:
-        _check_server(operator.client, ending)
-        operator.stand()
-        ending.wait()
-        log.info("ending")
-    finally:
-        operator.stop()
-        if serving:
-            serving.stop()
-
-
-def _check_server(client: Client, ending: Event) -> None:
-    """Raises Unusable for a server that is too old. One that does not answer may come yet."""
-    while not ending.is_set():
-        try:
-            wrong = check_version(client.server_version())
-        except (Forbidden, NotFound):
-            return  # who may not ask is not kept from working
-        except KubeError:
-            ending.wait(ASK_AGAIN_S)
-            continue
-        if wrong:
-            raise Unusable(wrong)
-        return
+    run_role(operator, options.metrics)

@@ -14,6 +14,7 @@ from modelfleet import __version__
 
 EXIT_UNWRITTEN = 2
 COMMANDS = {
+    "bootstrap": "Print what an Envoy is started with to join a gateway.",
     "completion": "Print the completion script of a shell.",
     "crds": "Print the CustomResourceDefinitions.",
     "demo": "Show one routed answer, and why it went where it went.",
@@ -22,6 +23,7 @@ COMMANDS = {
     "records": "Read decision records: list, sum up, explain one.",
     "render": "Print what a fleet becomes, without sending it.",
     "up": "Serve a fleet on this machine, without a cluster.",
+    "xds": "Program gateways from what a cluster holds, and tell what they acknowledged.",
 }
 """Each command and its help in a line; its file has its name, and is not imported for the list."""
 

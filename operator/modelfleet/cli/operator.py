@@ -1,10 +1,12 @@
 """`modelfleet operator`: the role that writes to a cluster."""
 
+import re
 import sys
 
 import click
 
 EXIT_UNUSABLE = 2
+URL = re.compile(r"http://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})/?")
 
 
 @click.command("operator")
@@ -57,6 +59,13 @@ EXIT_UNUSABLE = 2
 @click.option(
     "--image", metavar="IMAGE", help="modelfleet's own image, which runs engine sim.  [default: the public one]"
 )
+@click.option(
+    "--xds",
+    multiple=True,
+    metavar="http://ADDR:PORT",
+    help="Ask this xds replica what gateways acknowledged: its --metrics address; may be repeated.  "
+    "[default: those of the Service in its own namespace]",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
@@ -70,6 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     resync: float,
     prometheus: str,
     image: str | None,
+    xds: tuple[str, ...],
     log_format: str,
     log_level: str,
 ) -> None:
@@ -92,9 +102,19 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     for name in secrets:
         check_label(name, "'--secrets-namespace'")
     children = Options(prometheus, image or OURS)
+    replicas = tuple(map(_replica, xds))
     set_up(log_format, log_level)
     try:
-        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst, resync, children))
+        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst, resync, children, replicas))
     except Unusable as error:
         click.echo(f"modelfleet operator: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)
+
+
+def _replica(url: str) -> str:
+    found = URL.fullmatch(url)
+    if not found:
+        raise click.BadParameter(
+            f"{url!r} must be http://ADDR:PORT, such as http://127.0.0.1:18001", param_hint="'--xds'"
+        )
+    return found[1]

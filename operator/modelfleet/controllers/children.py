@@ -25,7 +25,7 @@ from modelfleet.sources.kinds import BY_KIND
 from modelfleet.sources.packed import unpack
 from modelfleet.sources.sight import Sight, sight_of
 from modelfleet.sources.store import FleetStore
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 
 MANAGER: Final = "modelfleet"
 APPLY: Final = "application/apply-patch+yaml"
@@ -71,7 +71,7 @@ class ChildSync:
         store: FleetStore,
         may: Callable[[], bool],
         bucket: TokenBucket,
-        telemetry: Telemetry,
+        telemetry: WriterTelemetry,
         on_refusal: Callable[[], None],
     ) -> None:
         """`on_refusal` hears when what `refused` says has changed."""

@@ -10,7 +10,7 @@ from modelfleet.fleet.snapshot import entries_of
 from modelfleet.fleet.world import Hidden
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound, Unreachable
 from modelfleet.sources.cluster import Holders
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WatcherTelemetry
 
 EVERY_S = 8.0
 """A key that was replaced is in force within ten seconds."""
@@ -42,7 +42,7 @@ class HolderReader:
         self,
         getter: Getter,
         allowed: Collection[str],
-        telemetry: Telemetry,
+        telemetry: WatcherTelemetry,
         on_change: Callable[[], None],
     ) -> None:
         """`allowed` are the namespaces in which Secrets may be read; where there is none, all of them."""

@@ -15,7 +15,7 @@ from modelfleet.kube.client import Client
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound
 from modelfleet.sources.kinds import Scope
 from modelfleet.sources.store import Change, FleetStore
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WatcherTelemetry
 
 SWEEP_S = 150.0
 SPREAD = 0.3
@@ -42,7 +42,7 @@ class Lists:
         client: Client,
         store: FleetStore,
         scopes: Iterable[Scope],
-        telemetry: Telemetry,
+        telemetry: WatcherTelemetry,
         on_change: Callable[[Change], None],
         on_found: Callable[[Scope], None],
         *,

@@ -7,12 +7,21 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
+from typing import NamedTuple
 
 from modelfleet.kube.backoff import Backoff
 
-QUIET_S = 0.1
-MOST_S = 1.0
-"""Who is poked without end goes to work after so long all the same, but never for more than half of the time."""
+
+class Pace(NamedTuple):
+    """How long to wait for more, in seconds."""
+
+    quiet: float = 0.1
+    """Since something last changed."""
+    most: float = 1.0
+    """Since something first changed: who is poked without end goes to work all the same, but never for more than half
+    of the time.
+    """
+
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +32,11 @@ class CompileLoop:
     One that fails is tried again, and what it did before stays.
     """
 
-    def __init__(self, work: Callable[[], None], on_failure: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, work: Callable[[], None], on_failure: Callable[[], None] = lambda: None, pace: Pace | None = None
+    ) -> None:
         self._work = work
+        self._pace = pace or Pace()
         self._on_failure = on_failure
         self._condition = Condition()
         self._first: float | None = None
@@ -47,11 +59,13 @@ class CompileLoop:
             self._condition.notify_all()
         self._thread.join(5)
 
-    def poke(self) -> None:
-        """Something may have changed."""
+    def poke(self, *, at_once: bool = False) -> None:
+        """Something may have changed; `at_once` where nothing more is to be waited for."""
         with self._condition:
             self._last = time.monotonic()
             self._first = self._first if self._first is not None else self._last
+            if at_once:
+                self._first = self._last - self._pace.most
             self._condition.notify_all()
 
     def wake_at(self, moment: float | None) -> None:
@@ -90,11 +104,11 @@ class CompileLoop:
                 now = time.monotonic()
                 if self._first is None and self._wake_at is not None and self._wake_at <= now:
                     # Nothing more is waited for: it was known for long that this moment would come.
-                    self._first, self._last, self._wake_at = now - MOST_S, now, None
+                    self._first, self._last, self._wake_at = now - self._pace.most, now, None
                 if self._first is None:
                     self._condition.wait(None if self._wake_at is None else self._wake_at - now)
                     continue
-                due = max(min(self._last + QUIET_S, self._first + MOST_S), self._rested)
+                due = max(min(self._last + self._pace.quiet, self._first + self._pace.most), self._rested)
                 left = due - now
                 if left <= 0:
                     self._first = None

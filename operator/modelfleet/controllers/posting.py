@@ -15,7 +15,7 @@ from modelfleet.findings import Key
 from modelfleet.kube.errors import Conflict, KubeError
 from modelfleet.kube.rate import TokenBucket
 from modelfleet.statuses.changes import Transition
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 
 BURST, EACH_S = 10, 60.0
 """An object may say so much at once, and then once in so many seconds: who flaps fills no event log."""
@@ -44,7 +44,7 @@ class Posting:
     One that cannot be written is not missed: the condition says the same.
     """
 
-    def __init__(self, writer: Writer, who: str, telemetry: Telemetry, may: Callable[[], bool]) -> None:
+    def __init__(self, writer: Writer, who: str, telemetry: WriterTelemetry, may: Callable[[], bool]) -> None:
         self._writer = writer
         self._who = who
         self._telemetry = telemetry

@@ -1,7 +1,7 @@
-"""The address where a role tells how it does: /metrics, /healthz and /readyz."""
+"""The address where a role tells how it does: /metrics, /healthz and /readyz, and pages of its own."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 HIGHEST = 65535
 
 Question = Callable[[], list[str]]
+Page = Callable[[str], bytes]
+"""JSON, for what stands behind the question mark."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -33,8 +35,16 @@ class _Handler(WSGIRequestHandler):
 class Serving:
     """An HTTP server of a thread of its own, which answers also while everything else is at work."""
 
-    def __init__(self, address: str, telemetry: Telemetry, ailments: Question, lacks: Question) -> None:
+    def __init__(
+        self,
+        address: str,
+        telemetry: Telemetry,
+        ailments: Question,
+        lacks: Question,
+        pages: Mapping[str, Page] | None = None,
+    ) -> None:
         host, port = parse_address(address)
+        self._pages = pages or {}
         self._metrics = make_wsgi_app(telemetry.registry)
         self._questions = {"/healthz": ailments, "/livez": ailments, "/readyz": lacks}
         try:
@@ -63,8 +73,11 @@ class Serving:
         if path == "/metrics":
             pages: Iterable[bytes] = self._metrics(environ, start_response)
             return pages
+        if page := self._pages.get(path):
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [page(environ.get("QUERY_STRING", ""))]
         question = self._questions.get(path)
-        said = question() if question else [f"there is only /metrics and {', '.join(self._questions)}"]
+        said = question() if question else [f"there is only /metrics and {', '.join((*self._questions, *self._pages))}"]
         status = "404 Not Found" if question is None else "503 Service Unavailable" if said else "200 OK"
         start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
         return ["\n".join(said or ["ok"]).encode() + b"\n"]

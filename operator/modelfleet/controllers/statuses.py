@@ -21,7 +21,7 @@ from modelfleet.sources.sight import Sight
 from modelfleet.sources.store import FleetStore
 from modelfleet.statuses.changes import transitions
 from modelfleet.statuses.times import same, settle, with_others
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 
 MANAGER = "modelfleet"
 APPLY = "application/apply-patch+yaml"
@@ -60,7 +60,7 @@ class StatusSync:
         may: Callable[[], bool],
         bucket: TokenBucket,
         posting: Posting,
-        telemetry: Telemetry,
+        telemetry: WriterTelemetry,
     ) -> None:
         self._writer = writer
         self._store = store

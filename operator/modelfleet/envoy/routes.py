@@ -128,12 +128,19 @@ def _retries() -> RetryPolicy:
     return policy
 
 
+def revision_of(policy: PolicyPlan) -> str:
+    """What tells one version of a policy's plan from another: it stands in each decision record, and in the status."""
+    return blake2b(_plan(policy).encode(), digest_size=6).hexdigest()
+
+
 def _metadata(policy: PolicyPlan) -> dict[str, object]:
     name = f"{policy.key.namespace}/{policy.key.name}"
+    return {"policy": name, "revision": revision_of(policy), "plan": _plan(policy)}
+
+
+def _plan(policy: PolicyPlan) -> str:
     # As a text, since Envoy copies all of it for each request, and a worker reads it once in each revision.
-    text = json.dumps(policy.numbers, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    revision = blake2b(text.encode(), digest_size=6).hexdigest()
-    return {"policy": name, "revision": revision, "plan": text}
+    return json.dumps(policy.numbers, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _header(name: str, value: str) -> HeaderValueOption:

@@ -34,6 +34,16 @@ def referred_holders(snapshot: FleetSnapshot) -> frozenset[Key]:
     return frozenset(key for resource in resources for key in holders_of(resource))
 
 
+def holders_of_gateways(snapshot: FleetSnapshot) -> frozenset[Key]:
+    """Those of them that gateways need, and not only engines: who programs gateways has no business with the others."""
+    models = frozenset(
+        Key("Secret", model.key.namespace, external.credentials.secret_ref.name)
+        for model in snapshot.models.values()
+        if (external := model.spec.external) and external.credentials and external.credentials.secret_ref
+    )
+    return models.union(*(holders_of(policy) for policy in snapshot.policies.values()))
+
+
 def holders_of(resource: Resource) -> frozenset[Key]:
     """The Secrets and ConfigMaps that an object refers to."""
     namespace = resource.key.namespace

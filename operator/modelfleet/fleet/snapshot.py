@@ -9,6 +9,7 @@ from modelfleet.api.modeldeployment.kind import ModelDeployment
 from modelfleet.api.resource import Resource
 from modelfleet.api.routingpolicy.kind import RoutingPolicy
 from modelfleet.findings import Key
+from modelfleet.fleet.envoys import Reported
 from modelfleet.fleet.nodes import Node
 from modelfleet.fleet.parse import Invalid, Parsed, Valid
 from modelfleet.fleet.pods import Pod
@@ -53,6 +54,8 @@ class FleetSnapshot:
     """How each class stands with each model, by the model's key and the class's name, as the model's status has it."""
     refused: Mapping[Key, tuple[Trouble, ...]] = field(default_factory=dict)
     """What of a model's children cannot be made, and why."""
+    reported: Reported = field(default_factory=Reported)
+    """What gateways have acknowledged and refused."""
     unwritten: frozenset[Key] = frozenset()
     """Models of which some Deployment that is seen is not yet what it is to be."""
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from modelfleet.findings import Key
+from modelfleet.fleet.endpoints import Places
 from modelfleet.fleet.labels import label_value
+from modelfleet.fleet.lastgood import OUTLASTING, Judgement
 from modelfleet.fleet.nodes import Node
 from modelfleet.fleet.parse import Invalid, Valid
 from modelfleet.fleet.pods import Pod
@@ -15,7 +17,7 @@ from modelfleet.fleet.snapshot import FleetSnapshot, snapshot_of
 from modelfleet.fleet.standings import Standing, parse_standings
 from modelfleet.fleet.troubles import Trouble
 from modelfleet.fleet.workloads import Workload
-from modelfleet.fleet.world import Endpoint, Hidden, World
+from modelfleet.fleet.world import Hidden, World
 from modelfleet.sources.kinds import OURS
 from modelfleet.sources.store import FleetStore
 
@@ -48,13 +50,14 @@ def cluster_snapshot(
     cannot be made, and `standing` how the classes stand with models of which that is known better than from statuses.
     """
     names = _names(store)
-    slices = _by_model(_values(store, "EndpointSlice", Slice), names)
-    world = World(endpoints={key: tuple(sorted(_endpoints(found))) for key, found in sorted(slices.items())})
     nodes = sorted(_values(store, "Node", Node), key=lambda node: node.name)
+    fleet, pods = snapshot_of(objects, {}), tuple(_values(store, "Pod", Pod))
+    slices = _by_model(_values(store, "EndpointSlice", Slice), names)
     return replace(
-        snapshot_of(objects, {}, world),
+        fleet,
+        world=World(endpoints=Places(pods, nodes, fleet.classes).endpoints(slices)),
         nodes=tuple(nodes),
-        pods=_by_model(_values(store, "Pod", Pod), names),
+        pods=_by_model(pods, names),
         workloads=_by_model(_values(store, "Deployment", Workload), names),
         unknown=unknown(store),
         now=now,
@@ -114,5 +117,8 @@ def _by_model(values: Iterable[T], names: Mapping[tuple[str, str], Key]) -> dict
     return {key: tuple(sorted(found[key], key=lambda one: one.key)) for key in sorted(found)}
 
 
-def _endpoints(slices: Iterable[Slice]) -> set[Endpoint]:
-    return {endpoint for one in slices for endpoint in one.endpoints}
+def judgements(store: FleetStore, objects: Iterable[Valid | Invalid]) -> dict[Key, Judgement]:
+    """What the status of each of these objects says is in force."""
+    held = {kind: store.held(kind) for kind in OUTLASTING}
+    sights = ((one, held.get(one.key.kind, {}).get(one.key)) for one in objects)
+    return {one.key: sight.judgement for one, sight in sights if sight and sight.judgement and sight.uid == one.uid}

@@ -1,5 +1,6 @@
 """What is watched in a cluster: our kinds, and what they come to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,6 +57,8 @@ MADE = (
 )
 """What models come to. The optional ones are made only for models that ask for them."""
 WATCHED = (*OURS, *AROUND, *MADE)
+ROUTED = (*OURS, *AROUND)
+"""What gateways are programmed from: who only does that need not see what is made for models."""
 BY_KIND = {watched.kind: watched for watched in WATCHED}
 
 
@@ -74,10 +77,10 @@ class Scope(NamedTuple):
         return f"{self.watched.plural} in {self.namespace}" if self.namespace else self.watched.plural
 
 
-def scopes(namespaces: tuple[str, ...] = ()) -> tuple[Scope, ...]:
+def scopes(namespaces: tuple[str, ...] = (), kinds: Iterable[Watched] = WATCHED) -> tuple[Scope, ...]:
     """What is listed and watched for these namespaces; for all of them where none is named."""
     return tuple(
         Scope(watched, namespace)
-        for watched in WATCHED
+        for watched in kinds
         for namespace in (sorted(set(namespaces)) if watched.namespaced and namespaces else ("",))
     )

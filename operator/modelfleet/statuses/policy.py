@@ -10,10 +10,15 @@ from modelfleet.api.routingpolicy.ladder import DEFAULT_STREAM, DEFAULT_TOTAL
 from modelfleet.api.routingpolicy.rules.tries import repeats_of, worst_case
 from modelfleet.api.routingpolicy.spec import RoutingPolicySpec
 from modelfleet.findings import Condition, Finding, Key, Reason
+from modelfleet.fleet.envoys import Reported
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.routing.claims import Claim, owners_of
 from modelfleet.routing.clauses.timeouts import DEFAULT_FIRST_TOKEN, DEFAULT_GAP, NONE
-from modelfleet.statuses.conditions import FALSE, TRUE, UNKNOWN, Row, ready, told, unread, wire
+from modelfleet.statuses.conditions import FALSE, TRUE, Row, ready, told, unread, wire
+from modelfleet.statuses.degraded import degraded
+from modelfleet.statuses.inforce import in_force
+from modelfleet.statuses.programmed import programmed
+from modelfleet.statuses.supply import Supply
 from modelfleet.statuses.verdict import Verdict, not_judged
 
 MOST_LOST = 64
@@ -30,19 +35,23 @@ class Names:
         """The policy that has each name; looked for only where somebody lost one."""
         return owners_of(self._snapshot.policies.values())
 
+    @property
+    def reported(self) -> Reported:
+        """What gateways say of it."""
+        return self._snapshot.reported
 
-def policy_status(verdict: Verdict, names: Names) -> dict[str, Any]:
+
+def policy_status(verdict: Verdict, names: Names, supply: Supply) -> dict[str, Any]:
     """The status of a RoutingPolicy."""
     resource = verdict.judged.resource
     accepted, resolved = verdict.accepted(Condition.RESOLVED_REFS, Condition.CONFLICTED), verdict.resolved()
-    conflicted = not_judged(Condition.CONFLICTED) if accepted.is_bad or resolved.is_bad else _conflicted(verdict)
-    rows = [
-        accepted,
-        resolved,
-        conflicted,
-        Row(Condition.PROGRAMMED, UNKNOWN, Reason.NO_GATEWAY, "no gateway has reported yet"),
-    ]
-    status = wire([*rows, ready(rows, rows[-1].message)], verdict.judged.generation)
+    wrong = accepted.is_bad or resolved.is_bad
+    conflicted = not_judged(Condition.CONFLICTED) if wrong else _conflicted(verdict)
+    taken = programmed(verdict.judged, names.reported, wrong=wrong)
+    fallen = degraded(verdict.judged, supply, wrong=wrong)
+    rows = [accepted, resolved, conflicted, taken.row, fallen.row]
+    status = {**wire([*rows, ready(rows, taken.row.message)], verdict.judged.generation), **in_force(verdict.judged)}
+    status |= {**taken.more, **fallen.more}
     if isinstance(resource, RoutingPolicy):
         status["effective"] = effective(resource.spec)
         if conflicted.is_bad and (lost := list(_lost(resource, verdict.of(Condition.CONFLICTED), names))):

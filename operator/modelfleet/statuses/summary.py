@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from modelfleet.findings import Finding, Key
+from modelfleet.findings import Finding, Key, keeps_out
 from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.placement.result import FleetPlacement
@@ -14,6 +14,7 @@ from modelfleet.statuses.judged import Judged
 from modelfleet.statuses.model import model_status
 from modelfleet.statuses.policy import Names, policy_status
 from modelfleet.statuses.scene import Scenes
+from modelfleet.statuses.supply import Supply
 from modelfleet.statuses.verdict import Verdict
 
 
@@ -29,11 +30,12 @@ def summarise(
     `findings` are those of the fleet; each verdict has its own beside them. Without a `placement` nothing is said of
     where replicas are to be, nor of the units that there are.
     """
+    judged, recall = tuple(judged), recall or Recall()
     found: defaultdict[Key, list[Finding]] = defaultdict(list)
     for finding in findings:
         found[finding.subject].append(finding)
-    recall = recall or Recall()
     capacity, names, scenes = Capacity(snapshot), Names(snapshot), Scenes(snapshot, placement, recall)
+    supply = Supply(snapshot, judged, {key for key, some in found.items() if any(map(keeps_out, some))}, recall)
     # Who holds what is known where both nodes and pods are.
     stock = placement.stock if placement and not snapshot.unknown.keys() & {"Node", "Pod"} else None
     statuses: dict[Key, dict[str, Any]] = {}
@@ -45,7 +47,7 @@ def summarise(
             case "ModelDeployment":
                 statuses[one.key] = recall.of(("status", one.key), model_status, verdict, scenes.of(one.key))
             case "RoutingPolicy":
-                statuses[one.key] = policy_status(verdict, names)
+                statuses[one.key] = policy_status(verdict, names, supply)
             case _:
                 pass  # nothing is written on what is not ours
     return statuses

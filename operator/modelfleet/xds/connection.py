@@ -58,7 +58,7 @@ class Connection:
         unwatch = self._cache.watch(self._gateway, self._woken.set)
         # What was published before is news to this stream.
         self._woken.set()
-        self._tell(Connected())
+        self._tell(Connected(came_back=bool(first.initial_resource_versions)))
         tasks = [
             asyncio.ensure_future(self._follow_cache(context)),
             asyncio.ensure_future(self._answer(first, requests, context)),
@@ -70,10 +70,12 @@ class Connection:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            unwatch()
-            self._cache.note(self._number, None)
-            self._tell(Disconnected())
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:  # a client may say that it is done, and cancel in the same breath
+                unwatch()
+                self._cache.note(self._number, None)
+                self._tell(Disconnected())
 
     async def _answer(self, first: Request, requests: AsyncIterator[bytes], context: Context) -> None:
         request: Request | None = first
@@ -101,7 +103,9 @@ class Connection:
     async def _wait_for_news(self) -> bool:
         """Whether there is any; else something that lingered may go, or began to, which is looked at now and then."""
         try:
-            await asyncio.wait_for(self._woken.wait(), self._stream.wakes_in or LOOK_S)
+            # Not wait_for: up to Python 3.11 a cancellation that comes with the news is lost in it.
+            async with asyncio.timeout(self._stream.wakes_in or LOOK_S):
+                await self._woken.wait()
         except TimeoutError:
             return False
         self._woken.clear()

@@ -46,6 +46,9 @@ class Settled:
 class Connected:
     """A client has said who it is."""
 
+    came_back: bool = False
+    """It has something already, from here or from another server."""
+
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:

@@ -1,7 +1,7 @@
 """What one client has refused: it is not sent again, and what is built on it has to wait."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Key
@@ -53,8 +53,10 @@ class Refusals:
                 self.forget(type_url, name)
 
     def keep_current(self, state: GatewayResources) -> None:
-        """Another version is another attempt."""
-        for type_url, name in tuple(self._refused):
-            resource = state.of_type(type_url).get(name)
+        """Another version is another attempt. The same may be somebody else's as well by now, who has to wait, too."""
+        for reference, refusal in tuple(self._refused.items()):
+            resource = state.of_type(reference[0]).get(reference[1])
             if resource is None or not self.has(resource):
-                self.forget(type_url, name)
+                self.forget(*reference)
+            elif resource.owners != refusal.owners:
+                self._refused[reference] = replace(refusal, owners=resource.owners)

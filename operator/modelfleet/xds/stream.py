@@ -14,6 +14,7 @@ from google.protobuf import any_pb2
 from modelfleet.envoy.names import ANY_HOST
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Key
+from modelfleet.xds.emptiness import told_version
 from modelfleet.xds.events import Ack, Refusal, Settled, StreamEvent, StreamStatus
 from modelfleet.xds.moves import movable
 from modelfleet.xds.needs import affected_owners, needs_of
@@ -55,6 +56,8 @@ class AdsStream:
         self._former_owners: dict[Reference, frozenset[Key]] = {}
         self._awaited: set[Reference] = set()
         self._settled: Settled | None = None
+        self._told = False
+        """Whether it was said of this very state, and not of one like it before."""
         self._events: list[StreamEvent] = []
         self._nonce = 0
 
@@ -100,7 +103,7 @@ class AdsStream:
 
     def on_resources(self, state: GatewayResources) -> list[Response]:
         """There is a new state. Those between it and the one that the client is at are skipped."""
-        older, self._state, self._has_state = self._state, state, True
+        older, self._state, self._has_state, self._told = self._state, state, True, False
         for type_url, names in state.changes_since(older).items():
             self._note_former_owners(type_url, names, older)
             if subscription := self._subscriptions.get(type_url):
@@ -272,7 +275,7 @@ class AdsStream:
         response = discovery_pb2.DeltaDiscoveryResponse(
             type_url=subscription.type_url,
             nonce=sent.nonce,
-            system_version_info=self._state.version,
+            system_version_info=told_version(self._state),
             removed_resources=removed,
         )
         for name, resource in resources.items():
@@ -293,6 +296,6 @@ class AdsStream:
         waiting = (affected_owners(it, self._state, self._refusals) for it in subscriptions)
         affected = self._refusals.owners.union(*waiting)
         settled = Settled(self._state.version, not self._refusals, affected)
-        if settled != self._settled:
-            self._settled = settled
+        if settled != self._settled or not self._told:
+            self._settled, self._told = settled, True
             self._events.append(settled)

@@ -19,24 +19,24 @@ PROGRAM = Path(sys.executable).with_name("modelfleet")
 SERIES = re.compile(r"^(modelfleet_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 
-class Operator(Process):
-    """`modelfleet operator` behind a proxy, under a name of its own."""
+class Role(Process):
+    """A role of `modelfleet` behind a proxy, under a name of its own."""
+
+    ROLE = ""
 
     def __init__(
         self, proxy: FaultProxy, name: str, *options: str, user: str = "admin", env: Mapping[str, str] | None = None
     ) -> None:
         self.proxy = proxy
         self.client = name
-        self._port = lasting_port()
+        self.metrics = f"127.0.0.1:{lasting_port()}"
         self.kubeconfig = proxy.kubeconfig(name, user)
-        metrics = f"--metrics=127.0.0.1:{self._port}"
         # `env` makes the program's environment: a process of the testbed inherits that of the tests.
         variables = {"KUBECONFIG": str(self.kubeconfig), "PYTHONUNBUFFERED": "1", **(env or {})}
         command = ["env", *(f"{key}={value}" for key, value in variables.items())]
-        fast = ("--kube-api-qps=500", "--kube-api-burst=500")
         super().__init__(
-            [*command, str(PROGRAM), "operator", metrics, *fast, *options],
-            self.kubeconfig.with_name(f"operator-{name}.log"),
+            [*command, str(PROGRAM), self.ROLE, f"--metrics={self.metrics}", *options],
+            self.kubeconfig.with_name(f"{self.ROLE}-{name}.log"),
         )
 
     @property
@@ -53,13 +53,7 @@ class Operator(Process):
 
     def ask(self, path: str) -> tuple[int, str]:
         """An answer of its metrics address: status and text; status 0 where nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return ask(f"http://{self.metrics}{path}")
 
     def metric(self, series: str, **labels: str) -> float:
         """The sum of all series of this name that have these labels; `modelfleet_` is understood."""
@@ -72,20 +66,32 @@ class Operator(Process):
     def is_ready(self) -> bool:
         return self.ask("/readyz")[0] == 200
 
+    def wait_until_ready(self, patience: float = 30) -> None:
+        """Until it has read everything."""
+        wait_for(f"{self.client} to be ready", lambda: self.is_alive() and self.is_ready(), patience)
+
+    def is_alive(self) -> bool:
+        """True; fails with its last words where it has ended."""
+        assert self.is_running(), f"the {self.ROLE} ended:\n{self.last_words()}"
+        return True
+
+
+class Operator(Role):
+    """`modelfleet operator`, which writes as fast as it can."""
+
+    ROLE = "operator"
+
+    def __init__(
+        self, proxy: FaultProxy, name: str, *options: str, user: str = "admin", env: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(proxy, name, "--kube-api-qps=500", "--kube-api-burst=500", *options, user=user, env=env)
+
     def leads(self) -> bool:
         return self.metric("leader") == 1
 
-    def wait_until_ready(self, patience: float = 30) -> None:
-        """Until it has read everything."""
-        wait_for(f"{self.client} to be ready", lambda: self._is_alive() and self.is_ready(), patience)
-
     def wait_until_leading(self, patience: float = 30) -> None:
         """Until it writes."""
-        wait_for(f"{self.client} to lead", lambda: self._is_alive() and self.leads(), patience)
-
-    def _is_alive(self) -> bool:
-        assert self.is_running(), f"the operator ended:\n{self.last_words()}"
-        return True
+        wait_for(f"{self.client} to lead", lambda: self.is_alive() and self.leads(), patience)
 
 
 @contextmanager
@@ -99,6 +105,17 @@ def running(proxy: FaultProxy, name: str = "operator", *options: str, **more: st
         yield operator
     finally:
         operator.stop()
+
+
+def ask(url: str) -> tuple[int, str]:
+    """Status and text of an answer; status 0 where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+    except OSError:
+        return 0, ""
 
 
 def lasting_port() -> int:

@@ -50,6 +50,7 @@ def test_a_change_of_state_is_one_event_and_names_what_to_do(bed: Bed, namespace
     assert {(one["type"], one["reason"], one["message"].partition(":")[0]) for one in rest} == {
         ("Normal", "ResolvedRefs", "ResolvedRefs=True"),
         ("Normal", "NoConflict", "Conflicted=False"),
+        ("Normal", "AsWanted", "Degraded=False"),
         ("Normal", "NoGateway", "Ready=Unknown"),
     }
     (only,) = events(bed.api, namespace, "frontier")
@@ -109,7 +110,7 @@ def test_who_flaps_is_counted_and_fills_no_log(
     evidence(flaps=flaps, events_written=len(written), distinct_events=len(distinct))
     assert changes >= 2 * flaps
     assert len(written) <= BURST + (time.monotonic() - began) / 60 + 1
-    assert len(distinct) <= 6
+    assert len(distinct) <= 8
     assert sum(event["count"] for event in distinct) == len(written)
     assert max(event["count"] for event in distinct) > 1
 

@@ -20,6 +20,7 @@ NEAR = 'spec.tiers[0].models[0].name: no ModelDeployment "frontierr" is declared
 MISSING = f"{NEAR}: correct the name, or add it"
 NOWHERE = "spec.nodes.selector: no node has pool=nowhere: no node has a label pool; correct the selector, or label the"
 UNLABELLED = "no node has the labels of the class, pool=nowhere"
+POLICY = ["Accepted", "ResolvedRefs", "Conflicted", "Programmed", "Degraded", "Ready"]
 COLUMNS = {
     "hardwareclass": ["NAME", "FAMILY", "MARKET", "READY", "REASON", "UNITS", "USED", "FREE", "UNIT-HOUR", "AGE"],
     "modeldeployment": ["NAME", "MODEL", "READY", "REASON", "REPLICAS", "UP", "ON", "COST/H", "AGE"],
@@ -92,8 +93,8 @@ def test_one_word_shows_everything_and_why_it_is_not_ready(bed: Bed, namespace: 
     assert shown(models["frontier"], "MODEL", "READY", "REASON") == ("m", "True", "Ready")
     assert shown(models["m"], "READY", "REASON", "REPLICAS", "UP", "ON") == ("True", "Ready", "1", "1", cpu)
     assert shown(models["waiting"], "READY", "REASON", "REPLICAS", "UP") == ("False", "Unschedulable", "1", "0")
-    good = (f'["{namespace}/good"]', "Unknown", "NoGateway", "Enforce")
-    assert shown(policies["good"], "MODELS", "READY", "REASON", "MODE") == good
+    good = (f'["{namespace}/good"]', "Unknown", "NoGateway", "wanted", "Enforce")
+    assert shown(policies["good"], "MODELS", "READY", "REASON", "RUNG", "MODE") == good
     assert shown(policies["bad"], "READY", "REASON") == ("False", "ModelNotFound")
 
 
@@ -107,7 +108,7 @@ def test_the_wide_list_ends_each_line_with_what_is_to_be_done(bed: Bed, namespac
 
     policies, models = wide("rpol", "-n", namespace), wide("mdep", "-n", namespace)
     assert policies["bad"]["MESSAGE"] == MISSING
-    assert policies["good"]["MESSAGE"] == "no gateway has reported yet"
+    assert policies["good"]["MESSAGE"].startswith("no gateway has reported yet: ")
     assert shown(models["m"], "WORK", "ENGINE", "MESSAGE") == ("inference", "sim", "1 of 1 replicas are ready")
     assert models["frontier"]["EXTERNAL"] == "https://api.example.com/v1"
     assert models["waiting"]["MESSAGE"].startswith("the scheduler says: 0/")
@@ -121,7 +122,7 @@ def test_the_wide_list_ends_each_line_with_what_is_to_be_done(bed: Bed, namespac
 @pytest.mark.usefixtures("fleet")
 def test_a_description_has_every_condition_and_ends_with_what_happened(bed: Bed, namespace: str) -> None:
     policy = described(bed, "rpol", "bad", namespace)
-    assert [one["Type"] for one in policy] == ["Accepted", "ResolvedRefs", "Conflicted", "Programmed", "Ready"]
+    assert [one["Type"] for one in policy] == POLICY
     assert policy[-1]["Message"] == policy[1]["Message"] == MISSING
     assert all(one["Message"] and one["Reason"] and one["Observed Generation"] == "1" for one in policy)
     model = described(bed, "mdep", "m", namespace)

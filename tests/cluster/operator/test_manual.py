@@ -71,12 +71,15 @@ def quoted(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-def rights(*, shared: bool) -> list[Rule]:
-    """What the page grants on the whole cluster, or else in each namespace."""
+SHARED, SERVED, HOME = "the whole cluster", "the namespaces that are served", "its own namespace"
+
+
+def rights(*places: str) -> list[Rule]:
+    """What the page grants in these places."""
     return [
         {"apiGroups": [*quoted(group), ""][:1], "resources": quoted(resources), "verbs": quoted(verbs)}
         for resources, group, verbs, where in rows("What it may do")
-        if where.startswith("the whole cluster") is shared
+        if where.startswith(places)
     ]
 
 
@@ -98,15 +101,13 @@ def account(bed: Bed, namespaces: tuple[str, ...]) -> Iterator[str]:
             expect(bed.api.create(path, thing), HTTPStatus.CREATED)
             made.append(f"{path}/{name}")
 
-    everywhere = [] if namespaces else rights(shared=False)
-    wide = [rule for rule in rights(shared=True) if not namespaces or "hardwareclasses/status" not in rule["resources"]]
+    everywhere = [] if namespaces else rights(SERVED, HOME)
+    wide = [rule for rule in rights(SHARED) if not namespaces or "hardwareclasses/status" not in rule["resources"]]
     grant("ClusterRole", "", [*wide, *everywhere])
     for namespace in namespaces:
-        grant(
-            "Role", f"namespaces/{namespace}/", [one for one in rights(shared=False) if one["resources"] != ["leases"]]
-        )
+        grant("Role", f"namespaces/{namespace}/", rights(SERVED))
     if namespaces:
-        grant("Role", "namespaces/default/", [one for one in rights(shared=False) if one["resources"] == ["leases"]])
+        grant("Role", "namespaces/default/", rights(HOME))
     try:
         yield str(
             expect(bed.api.create(f"{ACCOUNTS}/{name}/token", {"spec": {}}), HTTPStatus.CREATED)["status"]["token"]
@@ -161,7 +162,7 @@ def test_the_rights_that_the_page_lists_are_all_that_it_needs(
 
 def granted(*, all_: bool) -> set[tuple[str, str]]:
     """Each verb that the page grants, with what it is for."""
-    rules = [*rights(shared=True), *rights(shared=False)]
+    rules = rights(SHARED, SERVED, HOME)
     pairs = {(verb, resource) for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
     return pairs if all_ else {pair for pair in pairs if pair[1] != "hardwareclasses/status"}
 

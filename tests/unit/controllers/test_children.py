@@ -16,7 +16,7 @@ from modelfleet.kube.errors import Conflict, Forbidden, NotFound
 from modelfleet.kube.rate import TokenBucket
 from modelfleet.sources.kinds import scopes
 from modelfleet.sources.store import FleetStore
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 from tests.support.documents import document
 
 M = Key("ModelDeployment", "default", "m")
@@ -78,7 +78,7 @@ class Desk:
     """A writer, its server, and who may write."""
 
     def __init__(self) -> None:
-        self.store, self.telemetry = FleetStore(scopes()), Telemetry()
+        self.store, self.telemetry = FleetStore(scopes()), WriterTelemetry()
         for scope in scopes():
             self.store.replace(scope, [], "1")
         self.server, self.may, self.heard = Server(self.store), True, 0

@@ -13,7 +13,7 @@ from modelfleet.controllers import holders
 from modelfleet.controllers.holders import HolderReader
 from modelfleet.findings import Key
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound, ServerError
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WatcherTelemetry
 
 A, B, MAP = Key("Secret", "x", "a"), Key("Secret", "x", "b"), Key("ConfigMap", "x", "a")
 SOON = 5.0
@@ -72,7 +72,7 @@ def changes() -> list[None]:
 
 @pytest.fixture
 def reader(getter: Getter, changes: list[None]) -> Iterator[HolderReader]:
-    made = HolderReader(getter, (), Telemetry(), lambda: changes.append(None))
+    made = HolderReader(getter, (), WatcherTelemetry(), lambda: changes.append(None))
     made.start()
     yield made
     made.stop()
@@ -182,7 +182,7 @@ def test_what_is_referred_to_no_more_is_forgotten_and_not_asked_for(getter: Gett
 
 def test_a_namespace_that_is_not_allowed_is_never_asked_and_config_maps_are_read_everywhere(getter: Getter) -> None:
     getter.put(A, secret(token="one"))
-    reader = HolderReader(getter, ("other",), Telemetry(), lambda: None)
+    reader = HolderReader(getter, ("other",), WatcherTelemetry(), lambda: None)
     reader.start()
     try:
         found = reader.read(frozenset({A, MAP}), SOON)

@@ -11,7 +11,7 @@ from modelfleet.kube.client import Listing
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound, ServerError
 from modelfleet.sources.kinds import Scope, scopes
 from modelfleet.sources.store import Change, FleetStore
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WatcherTelemetry
 from tests.testbed.api import wait_for
 
 SCALED = next(scope for scope in scopes() if scope.watched.kind == "ScaledObject")
@@ -40,7 +40,7 @@ def begun() -> Callable[[KubeError], tuple[Server, FleetStore, list[Change], lis
         server, store = Server(), FleetStore([SCALED, MODELS])
         changes, found = list[Change](), list[Scope]()
         server.error = error
-        lists = Lists(server, store, [SCALED, MODELS], Telemetry(), changes.append, found.append)  # type: ignore[arg-type]
+        lists = Lists(server, store, [SCALED, MODELS], WatcherTelemetry(), changes.append, found.append)  # type: ignore[arg-type]
         lists.start()
         return server, store, changes, found
 

@@ -11,7 +11,7 @@ from modelfleet.controllers.posting import BURST, TOGETHER, Posting
 from modelfleet.findings import Key
 from modelfleet.kube.errors import Conflict, ServerError
 from modelfleet.statuses.changes import Transition
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 
 M = Key("ModelDeployment", "x", "m")
 SOON = 5.0
@@ -44,7 +44,7 @@ class Desk:
     """A posting with its server, and what was told."""
 
     def __init__(self) -> None:
-        self.server, self.telemetry, self.may = Server(), Telemetry(), True
+        self.server, self.telemetry, self.may = Server(), WriterTelemetry(), True
         self.posting = Posting(self.server, "me", self.telemetry, lambda: self.may)
 
     def post(self, key: Key = M, message: str = "so it is", uid: str = "1") -> None:

@@ -15,8 +15,9 @@ def status(raw: Document, **unknown: str) -> dict[str, Any]:
 
 def test_a_policy_is_in_order_before_any_gateway_has_it_and_does_not_say_more() -> None:
     found = status(policy())
-    assert types(found) == ["Accepted", "ResolvedRefs", "Conflicted", "Programmed", "Ready"]
-    assert [said(found, type_).status for type_ in types(found)] == ["True", "True", "False", "Unknown", "Unknown"]
+    assert types(found) == ["Accepted", "ResolvedRefs", "Conflicted", "Programmed", "Degraded", "Ready"]
+    states = [said(found, type_).status for type_ in types(found)]
+    assert states == ["True", "True", "False", "Unknown", "False", "Unknown"]
     assert said(found, "Ready") == Said("Unknown", "NoGateway", "no gateway has reported yet")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.xds.references import reference_of
+from modelfleet.xds.references import Reference, reference_of
 from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from tests.unit.xds.making import clusters_of, request
 
@@ -26,8 +26,8 @@ class StubEnvoy:
     inbox: deque[Any] = field(default_factory=deque)
     outbox: deque[Any] = field(default_factory=deque)
     asked: set[str] = field(default_factory=set)
-    warming: set[str] = field(default_factory=set)
-    """Names of endpoints that clusters wait for."""
+    warming: set[Reference] = field(default_factory=set)
+    """What clusters wait for."""
     held_back: Any = None
     """The acknowledgement of the clusters that warm."""
 
@@ -38,9 +38,25 @@ class StubEnvoy:
         self.asked.clear()
         self.warming.clear()
         self.held_back = None
-        for type_url in TYPES:
-            if type_url in WILDCARDS or self.wanted[type_url]:
+        for type_url in self.have:
+            if self.asks_for(type_url):
                 self._ask(type_url, self.wanted.get(type_url, set()))
+
+    # What a client of other resources than those of the tests beside this file does otherwise.
+
+    def asks_for(self, type_url: str) -> bool:
+        """Whether it asks for the type as soon as it is connected."""
+        return type_url in WILDCARDS or bool(self.wanted[type_url])
+
+    def resource_of(self, type_url: str, sent: Any) -> XdsResource:
+        return XdsResource(type_url, sent.name, sent.version, sent.resource.value, frozenset())
+
+    def references_of(self, resource: XdsResource) -> set[Reference]:
+        """What it asks for by name because of the resource."""
+        return {reference} if (reference := reference_of(resource)) else set()
+
+    def clusters_of(self, routes: XdsResource) -> set[str]:
+        return clusters_of(routes.body)
 
     def _ask(self, type_url: str, names: set[str], unsubscribe: set[str] | None = None) -> None:
         if type_url in self.asked:
@@ -73,16 +89,16 @@ class StubEnvoy:
             self.held_back = request(response.type_url, nonce=response.nonce)
         else:
             self.outbox.append(request(response.type_url, nonce=response.nonce))
-        if response.type_url == ENDPOINTS:
-            self._warm(set(every))
+        self._warm({(response.type_url, name) for name in every})
 
     def _warms(self, names: list[str]) -> bool:
-        references = [reference_of(self.have[CLUSTER][name]) for name in names]
-        self.warming = {it[1] for it in references if it}
+        references = set[Reference]().union(*(self.references_of(self.have[CLUSTER][name]) for name in names))
+        # Endpoints are waited for also by who has them already.
+        self.warming = {it for it in references if it[0] == ENDPOINTS or it[1] not in self.have[it[0]]}
         return bool(self.warming)
 
-    def _warm(self, names: set[str]) -> None:
-        self.warming -= names
+    def _warm(self, references: set[Reference]) -> None:
+        self.warming -= references
         if self.held_back is not None and not self.warming:
             self.outbox.append(self.held_back)
             self.held_back = None
@@ -91,7 +107,7 @@ class StubEnvoy:
         """As after fifteen seconds. What was waited for in vain."""
         missed = set(self.warming)
         self._warm(missed)
-        return missed
+        return {name for _, name in missed}
 
     def _apply(self, type_url: str, resources: list[Any], removed: list[str]) -> None:
         have = self.have[type_url]
@@ -100,20 +116,20 @@ class StubEnvoy:
             if it.name not in self.wanted.get(type_url, (it.name,)):
                 # Given up while it was on the way.
                 continue
+            resource = self.resource_of(type_url, it)
             if type_url == ROUTES:
-                missing = clusters_of(it.resource.value) - self.have[CLUSTER].keys()
+                missing = self.clusters_of(resource) - self.have[CLUSTER].keys()
                 assert not missing, f"routes to clusters that are not there: {missing}"
-            resource = XdsResource(type_url, it.name, it.version, it.resource.value, frozenset())
             if type_url == SCOPE and it.name in have:
                 self._check_move(have[it.name], resource)
             have[it.name] = resource
         for name in removed:
             if type_url == CLUSTER:
-                users = [it.name for it in self.have[ROUTES].values() if name in clusters_of(it.body)]
+                users = [it.name for it in self.have[ROUTES].values() if name in self.clusters_of(it)]
                 assert not users, f"{name} leaves, and {users} lead to it"
             have.pop(name, None)
         after = self._references(type_url)
-        for target in (ENDPOINTS, ROUTES):
+        for target in self.wanted:
             self._want(target, {it[1] for it in after - before if it[0] == target}, before - after)
 
     def _check_move(self, before: XdsResource, after: XdsResource) -> None:
@@ -121,10 +137,10 @@ class StubEnvoy:
         (_, old), (_, new) = reference_of(before) or ("", ""), reference_of(after) or ("", "")
         assert old == new or new in self.have[ROUTES], f"{after.name} moves to {new}, which is not there yet"
 
-    def _references(self, type_url: str) -> set[tuple[str, str]]:
-        return {reference for it in self.have[type_url].values() if (reference := reference_of(it))}
+    def _references(self, type_url: str) -> set[Reference]:
+        return {reference for it in self.have[type_url].values() for reference in self.references_of(it)}
 
-    def _want(self, type_url: str, more: set[str], fewer: set[tuple[str, str]]) -> None:
+    def _want(self, type_url: str, more: set[str], fewer: set[Reference]) -> None:
         less = {name for other, name in fewer if other == type_url} & self.wanted[type_url]
         if not more and not less:
             return

@@ -43,6 +43,19 @@ def test_a_refused_resource_is_not_sent_again_until_it_changes() -> None:
     assert talk.stream.status.refusals == ()
 
 
+def test_who_comes_to_need_what_was_refused_is_kept_waiting_for_it_as_well() -> None:
+    """It would lead requests to what the client does not have."""
+    talk = started(cluster("b"))
+    shared = cluster("a", 1, owners=(P,))
+    talk.publish(cluster("b"), shared)
+    talk.nack(talk.last[0])
+    later = [cluster("a", 1, owners=(P, Q)), routes("q", ["a"], owners=[Q]), scope("q", "q", owners=[Q])]
+    assert talk.publish(cluster("b"), *later) == []
+    assert talk.stream.status.settled
+    assert talk.stream.status.settled.affected == {P, Q}
+    assert [it.owners for it in talk.stream.status.refusals] == [{P, Q}]
+
+
 def test_a_refused_resource_that_goes_back_to_what_the_client_has_is_not_sent() -> None:
     talk = started(cluster("a"))
     talk.publish(cluster("a", 1))

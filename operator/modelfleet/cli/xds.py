@@ -1,0 +1,176 @@
+"""`modelfleet xds`: the role that programs gateways, and the relay beside each of them."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from modelfleet.cli.addresses import Reader
+from modelfleet.cli.gatewayspec import FORM
+
+EXIT_UNUSABLE = 2
+HOST, PORT = "127.0.0.1", 18000
+OF_CENTRAL = ("namespaces", "secrets", "resync")
+OF_RELAY = ("node",)
+
+
+@click.command("xds")
+@click.option(
+    "--listen",
+    default=f"{HOST}:{PORT}",
+    show_default=True,
+    metavar="ADDR:PORT|PATH",
+    help="Where gateways connect; :PORT is all addresses, a path is a Unix socket.",
+)
+@click.option(
+    "--gateway",
+    "gateways",
+    multiple=True,
+    metavar=FORM,
+    help="A gateway that is served, where its Envoys listen, and what they do: max-body, records (the file of decision "
+    "records), roots (authorities for hosted models). May be repeated.  [default: default=0.0.0.0:8080,max-body=4Mi,"
+    "records=/dev/stdout]",
+)
+@click.option(
+    "-n",
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="Serve this namespace only; may be repeated.  [default: all]",
+)
+@click.option(
+    "--secrets-namespace",
+    "secrets",
+    multiple=True,
+    metavar="NAME",
+    help="Read Secrets in this namespace only; may be repeated.  [default: all that are served]",
+)
+@click.option(
+    "--metrics", metavar="ADDR:PORT", help="Serve /metrics, /healthz, /readyz and /acks there.  [default: nowhere]"
+)
+@click.option(
+    "--resync",
+    type=click.FloatRange(5, 3600),
+    default=150.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="List everything anew about this often, to find what the watches missed.",
+)
+@click.option(
+    "--upstream",
+    multiple=True,
+    metavar="ADDR:PORT",
+    help="Be a relay of this server, for one gateway beside it; may be repeated. Needs --cache.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where a relay keeps what its Envoy acknowledged last, to serve it when everything else is down.",
+)
+@click.option(
+    "--node", metavar="ID", help="What a relay's Envoy is called.  [default: $POD_NAME, else the host's name]"
+)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917 - an option each
+    context: click.Context,
+    listen: str,
+    gateways: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    secrets: tuple[str, ...],
+    metrics: str | None,
+    resync: float,
+    upstream: tuple[str, ...],
+    cache: Path | None,
+    node: str | None,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Program gateways from what a cluster holds, and tell what they acknowledged.
+
+    The cluster is that of KUBECONFIG, of ~/.kube/config, or of the pod that this runs in. Any number of these may run:
+    each serves the same, none writes anything. `modelfleet bootstrap` prints what an Envoy is started with to join.
+    Gateways can connect once the whole fleet has been read and compiled.
+
+    With --upstream it is a relay instead: the same server beside an Envoy, fed by another one, which it outlives.
+
+    SIGTERM or Ctrl-C ends the streams, and gateways keep what they have. Exit codes: 0 ended, 2 it could not start.
+    """
+    from modelfleet.app.logs import set_up
+    from modelfleet.kube.errors import Unusable
+
+    _check(context, relays=bool(upstream), has_cache=cache is not None)
+    every = "0.0.0.0"  # noqa: S104 - it was asked for, and gRPC knows no shorter form
+    listen = Reader("--listen", HOST, PORT).read(f"{every}{listen}" if listen.startswith(":") else listen)
+    set_up(log_format, log_level)
+    try:
+        if cache is not None:
+            _relay(listen, gateways, upstream, cache, node, metrics)
+        else:
+            _central(listen, gateways, namespaces, secrets, metrics, resync)
+    except Unusable as error:
+        click.echo(f"modelfleet xds: {error}", err=True)
+        sys.exit(EXIT_UNUSABLE)
+
+
+def _check(context: click.Context, *, relays: bool, has_cache: bool) -> None:
+    if relays != has_cache:
+        raise click.UsageError(
+            "--upstream and --cache belong together: a relay is fed by one, and keeps it in the other"
+        )
+    for name in OF_CENTRAL if relays else OF_RELAY:
+        given = context.get_parameter_source(name)
+        if given is click.core.ParameterSource.COMMANDLINE:
+            option = {"namespaces": "--namespace", "secrets": "--secrets-namespace"}.get(name, f"--{name}")
+            why = (
+                "is not for a relay, which sees no cluster" if relays else "is for a relay: add --upstream and --cache"
+            )
+            raise click.UsageError(f"{option} {why}")
+
+
+def _central(
+    listen: str,
+    gateways: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    secrets: tuple[str, ...],
+    metrics: str | None,
+    resync: float,
+) -> None:
+    from modelfleet.app.xds import XdsOptions, run_xds
+    from modelfleet.cli.gatewayspec import read_gateways
+    from modelfleet.cli.lint import check_label
+
+    for name in namespaces:  # in what there cannot be nothing would ever be found, and nobody would know why
+        check_label(name, "'-n' / '--namespace'")
+    for name in secrets:
+        check_label(name, "'--secrets-namespace'")
+    listen = f"unix:{listen}" if listen.startswith("/") else listen
+    run_xds(XdsOptions(listen, read_gateways(gateways), namespaces, secrets, metrics, resync))
+
+
+def _relay(
+    listen: str,
+    gateways: tuple[str, ...],
+    upstream: tuple[str, ...],
+    cache: Path,
+    node: str | None,
+    metrics: str | None,
+) -> None:
+    from modelfleet.app.relay import RelayOptions, run_relay
+    from modelfleet.cli.gatewayspec import read_gateways
+    from modelfleet.cli.nodename import node_name
+    from modelfleet.fleet.world import Gateway
+
+    found = read_gateways(gateways)
+    if len(found) > 1:
+        raise click.UsageError("a relay is beside the Envoy of one gateway: give one --gateway")
+    if found[0] != Gateway(found[0].name):
+        raise click.UsageError(
+            "--gateway: what an Envoy does is said where the relay is fed: give a relay the name alone"
+        )
+    run_relay(RelayOptions(upstream, cache, found[0].name, node or node_name(), listen, metrics))

@@ -1,0 +1,73 @@
+"""A client may be gone at any step of what is done for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from envoy.config.core.v3 import base_pb2
+
+from modelfleet.xds.cache import SnapshotCache
+from modelfleet.xds.connection import Connection
+from modelfleet.xds.events import Connected, Disconnected, Event
+from modelfleet.xds.state import gateway_resources
+from modelfleet.xds.types import CLUSTER
+from tests.unit.xds.making import cluster, request
+
+STEPS = range(12)
+
+
+class Context:
+    """A client to which a write takes a few steps."""
+
+    async def write(self, _: Any) -> None:
+        for _step in range(3):
+            await asyncio.sleep(0)
+
+
+async def silent() -> AsyncIterator[bytes]:
+    await asyncio.Event().wait()
+    yield b""
+
+
+async def leaving() -> AsyncIterator[bytes]:
+    await asyncio.sleep(0)
+    for last in list[bytes]():
+        yield last
+
+
+@pytest.mark.parametrize("have", [{}, {"a": "1"}])
+def test_who_has_something_already_is_told_from_who_has_just_been_started(have: dict[str, str]) -> None:
+    told = list[Event]()
+
+    async def scene() -> None:
+        node: Any = base_pb2.Node(id="n", cluster="g")
+        connection = Connection(1, node, SnapshotCache(), lambda _node, _gateway, event: told.append(event), 0)
+        context: Any = Context()
+        await connection.run(request(CLUSTER, have=have), leaving(), context)
+
+    asyncio.run(scene())
+    assert told == [Connected(came_back=bool(have)), Disconnected()]
+
+
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("requests", [silent, leaving])
+def test_nothing_is_left_of_a_client_that_goes_at_any_step(requests: Any, steps: int) -> None:
+    cache, told = SnapshotCache(), list[Event]()
+    cache.publish("g", gateway_resources([cluster("a")]))
+
+    async def scene() -> None:
+        node: Any = base_pb2.Node(id="n", cluster="g")
+        connection = Connection(1, node, cache, lambda _node, _gateway, event: told.append(event), 0)
+        context: Any = Context()
+        running = asyncio.ensure_future(connection.run(request(CLUSTER), requests(), context))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=1)
+        connection.close()
+        assert done
+
+    asyncio.run(scene())
+    assert (cache.nodes("g"), cache._wakes) == ((), {})
+    assert [type(event) for event in told] in ([], [Connected, Disconnected])
