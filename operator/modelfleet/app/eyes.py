@@ -51,14 +51,14 @@ class Eyes:
     def __init__(self, client: Client, sights: Sights, telemetry: WatcherTelemetry, role: Role) -> None:
         self._telemetry = telemetry
         self._role = role
-        scopes = sights.scopes
+        self._scopes = scopes = sights.scopes
         self.store = FleetStore(scopes)
         self.watches = Watches(scopes)
         self.loop = CompileLoop(role.look, telemetry.compile_failures.inc, sights.pace)
         self.holders = HolderReader(client, sights.secrets, telemetry, self.loop.poke)
         self.lists = Lists(client, self.store, scopes, telemetry, self._listed, self._found, every=sights.resync)
         guard = Guard(scopes, self.watches, client, self.lists.soon, self._renew)
-        self.frame = Frame(client, guard, scopes, self)
+        self.frame = Frame(client, guard, scopes, self, self._there)
         self.health = Health(self.frame, self.loop, self.watches, self.store)
         self._measure()
 
@@ -88,6 +88,10 @@ class Eyes:
         self._telemetry.findings.clear()
         for reason, count in Counter(finding.reason for finding in findings).items():
             self._telemetry.findings.labels(reason.value).set(count)
+
+    def _there(self) -> list[Scope]:
+        away = {*self.store.unread(), *self.store.absent()}
+        return [scope for scope in self._scopes if scope not in away]
 
     def _changed(self, change: Change) -> None:
         if change is Change.FLEET:

@@ -7,7 +7,7 @@ normal: the store is not its, so a new one goes on where the last one ended.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -24,6 +24,8 @@ from modelfleet.sources.kinds import Scope
 BEAT_S = 1.0
 ENDS_WITHIN_S = 2.0
 """kopf may wait for itself without an end, once one of its watches has failed in a way that it does not know."""
+SCANNED_S, MOST_SCANNED_S = 5.0, 60.0
+"""How long kopf may take to find out which kinds there are; and how long once it has missed some again and again."""
 STEADY_S = 60.0
 """Who ran for so long ended for a reason of its own, and not for the one before."""
 
@@ -33,8 +35,18 @@ log = logging.getLogger(__name__)
 class Frame:
     """The watches of a role."""
 
-    def __init__(self, client: Client, guard: Guard, scopes: Iterable[Scope], observer: Observer) -> None:
+    def __init__(
+        self,
+        client: Client,
+        guard: Guard,
+        scopes: Iterable[Scope],
+        observer: Observer,
+        there: Callable[[], Collection[Scope]] = tuple,
+    ) -> None:
+        """`there` are the scopes that are known, from elsewhere, to be there."""
         self._client = client
+        self._there = there
+        self._patience = SCANNED_S
         self._guard = guard
         self._scopes = tuple(scopes)
         self._memo = Memo(observer)
@@ -74,6 +86,8 @@ class Frame:
             except Exception as error:
                 log.warning("the watches ended, and begin again: %s", str(error) or type(error).__name__)
             self._beat = time.monotonic()
+            if time.monotonic() - began > STEADY_S + MOST_SCANNED_S:
+                self._patience = SCANNED_S
             if time.monotonic() - began > STEADY_S:
                 pause.reset()
             if self._ending.wait(pause.next()):
@@ -86,7 +100,8 @@ class Frame:
             self._stop = lambda: _soon(loop, stop.set)
         if self._ending.is_set():
             return
-        self._tick(loop)
+        self._guard.begin()
+        self._tick(loop, time.monotonic())
         self.starts += 1
         registry, ended = kopf.OperatorRegistry(), asyncio.Event()
         register(registry, {scope.watched: None for scope in self._scopes}, self._login, ended.set)
@@ -112,10 +127,15 @@ class Frame:
         if not running.cancelled() and not stop.is_set():
             running.result()
 
-    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _tick(self, loop: asyncio.AbstractEventLoop, began: float) -> None:
         # A callback and not a task: those of this loop are kopf's.
         self._beat = time.monotonic()
-        loop.call_later(BEAT_S, self._tick, loop)
+        loop.call_later(BEAT_S, self._tick, loop, began)
+        # A server that has just started tells of some of its kinds only, and kopf would never watch the others.
+        if self._beat - began > self._patience and (missed := self._guard.unasked().intersection(self._there())):
+            self._patience = min(2 * self._patience, MOST_SCANNED_S)
+            log.warning("not watched, and looked for again: %s", ", ".join(sorted(map(str, missed))))
+            self.renew()
 
     async def _login(self, **_: Any) -> kopf.AiohttpSession:
         context = await asyncio.to_thread(self._client.ssl_context)

@@ -70,10 +70,21 @@ class Guard:
         self._on_distrust = on_distrust
         self._pauses = {(scope, watch): Backoff(0.2, MOST_PAUSE_S) for scope in scopes for watch in (False, True)}
         self._failures: dict[Scope, int] = {}
+        self._unasked = frozenset(self._scopes.values())
+
+    def begin(self) -> None:
+        """kopf starts, and looks which kinds there are."""
+        self._unasked = frozenset(self._scopes.values())
+
+    def unasked(self) -> frozenset[Scope]:
+        """What kopf has not asked for since it started: it does not know that there is such a thing."""
+        return self._unasked
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sends a request. What is none of our kinds goes through as it is, with credentials."""
         scope = self._scopes.get(request.url.path)
+        if scope in self._unasked:
+            self._unasked -= {scope}
         response = await self._authorised(request, handler, scope)
         if scope is None:
             return response

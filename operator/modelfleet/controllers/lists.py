@@ -30,6 +30,8 @@ OPTIONAL_S = 60.0
 LASTING_S = 10.0
 """Rights that come a moment after the process are waited for."""
 AT_ONCE = 4
+MOST_PAUSE_S = 8.0
+"""So that all is read within ten seconds once nothing is broken any more."""
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Lists:
         self._every = every
         self._condition = Condition()
         self._due: dict[Scope, float] = dict.fromkeys(scopes, 0.0)
-        self._pauses = {scope: Backoff(0.5, 15.0) for scope in self._due}
+        self._pauses = {scope: Backoff(0.5, MOST_PAUSE_S) for scope in self._due}
         self._failed: dict[Scope, float] = {}
         """Since when."""
         self._missing: set[Scope] = set()
@@ -152,9 +154,17 @@ class Lists:
         if scope in self._failed:
             del self._failed[scope]
             log.info("%s can be read again", scope)
+            self._try_others()
         if scope in self._missing:
             self._missing.discard(scope)
             self._on_found(scope)
+
+    def _try_others(self) -> None:
+        """The server answers again: who had no answer need not wait longer."""
+        with self._condition:
+            for scope in tuple(self._failed):
+                if scope not in self._missing:
+                    self._due[scope] = min(self._due[scope], time.monotonic())
 
     def _missed(self, scope: Scope, error: KubeError) -> float:
         if scope.watched.optional and isinstance(error, Forbidden | NotFound):

@@ -19,7 +19,7 @@ from modelfleet.controllers.serving import Serving
 from modelfleet.controllers.watches import Watches
 from modelfleet.sources.kinds import scopes
 from modelfleet.sources.store import FleetStore
-from modelfleet.telemetry import Telemetry
+from modelfleet.telemetry import WriterTelemetry
 from tests.testbed.api import wait_for
 
 SCOPES = scopes()
@@ -37,7 +37,7 @@ class Parts:
         self.store = FleetStore(SCOPES)
         frame = cast("Frame", SimpleNamespace(lag=lambda: self.lag))
         self.health = Health(frame, self.loop, self.watches, self.store)
-        self.serving = Serving("127.0.0.1:0", Telemetry(), self.health.ailments, self.health.lacks)
+        self.serving = Serving("127.0.0.1:0", WriterTelemetry(), self.health.ailments, self.health.lacks)
 
     def work(self) -> None:
         self.begun.set()
