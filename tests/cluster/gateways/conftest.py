@@ -1,0 +1,26 @@
+"""What tests of gateways on a control plane share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.gateways.engines import Engines
+from tests.cluster.gateways.scene import Scene
+from tests.testbed.bed import Bed
+from tests.testbed.faults import FaultProxy
+
+
+@pytest.fixture
+def scene(bed: Bed, proxy: FaultProxy) -> Iterator[Scene]:
+    """Nothing runs yet, and the gateway is called default."""
+    with Scene(bed, proxy) as made:
+        yield made
+
+
+@pytest.fixture
+def engines(bed: Bed) -> Iterator[Engines]:
+    """Answers for all pods; only in a network of the tests' own."""
+    if not bed.pods_answer:
+        pytest.skip("this machine allows no network of one's own, so that no pod can answer")
+    with Engines() as made:
+        yield made
