@@ -26,6 +26,7 @@ OPTIONS = (
     # A connection that is dead on one side only is found within half a minute.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # the one that gRPC 1.85 heeds
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # Clients look for dead connections too; their pings are no abuse.

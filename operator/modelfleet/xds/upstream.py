@@ -29,6 +29,8 @@ OPTIONS = (
     # A connection that is dead on one side only is found within half a minute.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # The line above should do; gRPC 1.85 heeds this one alone, and waits a minute without it.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # Each attempt is one of its own: shared ones would also share how long they wait until the next.

@@ -61,6 +61,24 @@ def said(answers: list[Any]) -> list[tuple[str, str]]:
     return [(it.response_nonce, it.error_detail.message) for it in answers]
 
 
+def kept_by(mirror: Mirror) -> dict[str, str]:
+    """What would be on disk."""
+    return versions(mirror.accepted) if mirror.accepted else {}
+
+
+def settled_version(central: AdsStream) -> str | None:
+    settled = central.status.settled
+    return settled.version if settled else None
+
+
+def owes_word(mirror: Mirror) -> bool:
+    return mirror.owes_word
+
+
+def is_waiting(mirror: Mirror) -> bool:
+    return mirror.is_waiting
+
+
 # How a stream begins.
 
 
@@ -81,8 +99,7 @@ def test_a_server_that_has_not_changed_sends_nothing_to_whoever_comes_back() -> 
     central = AdsStream()
     central.on_resources(state)
     assert [it for request in Mirror(state).hello(WHO) for it in central.on_request(request)] == []
-    assert central.status.settled
-    assert central.status.settled.version == state.version
+    assert settled_version(central) == state.version
 
 
 # What was never had is gathered first.
@@ -103,12 +120,12 @@ def test_what_was_never_had_is_passed_on_only_when_it_is_whole() -> None:
     assert list(dict.fromkeys(taken)) == [CLUSTER, ENDPOINTS, SECRET, LISTENER, ROUTES, SCOPE, EXTENSION]
     assert versions(mirror.latest()) == versions(state)
     # The last word is the gateway's all the same.
-    assert central.status.settled is None
-    assert mirror.accepted is None
+    assert settled_version(central) is None
+    assert not kept_by(mirror)
     for answer in mirror.on_settled(()):
         central.on_request(answer)
-    assert central.status.settled
-    assert versions(mirror.accepted) == versions(state)
+    assert settled_version(central) == state.version
+    assert kept_by(mirror) == versions(state)
 
 
 def test_a_server_that_has_nothing_yet_is_not_taken_for_one_that_has_nothing() -> None:
@@ -141,9 +158,9 @@ def test_the_names_of_the_types_of_which_there_is_none_come_with_every_version()
 def test_nothing_is_answered_before_the_gateway_has_settled_on_it() -> None:
     mirror = kept(*FLEET)
     assert mirror.on_response(sent(LISTENER, listener("l", 1), nonce="7")) == []
-    assert versions(mirror.accepted)["l"] == listener("l").version
+    assert kept_by(mirror)["l"] == listener("l").version
     assert said(mirror.on_settled(())) == [("7", "")]
-    assert versions(mirror.accepted)["l"] == listener("l", 1).version
+    assert kept_by(mirror)["l"] == listener("l", 1).version
     assert mirror.on_settled(()) == []
 
 
@@ -152,8 +169,8 @@ def test_what_the_gateway_refuses_is_refused_and_stays_as_it_was() -> None:
     mirror.on_response(sent(LISTENER, new, nonce="7"))
     before = mirror.latest()
     assert said(mirror.on_settled(refusal_of(new, message="port"))) == [("7", "port")]
-    assert not mirror.owes_word
-    assert versions(mirror.accepted) == versions_of(*FLEET)
+    assert not owes_word(mirror)
+    assert kept_by(mirror) == versions_of(*FLEET)
     # As a new state it reaches the gateway, which the refused one is on its way to.
     latest = mirror.latest()
     assert latest
@@ -165,7 +182,7 @@ def test_what_is_new_and_refused_is_gone() -> None:
     mirror, new = kept(*FLEET), static_cluster("b")
     mirror.on_response(sent(CLUSTER, new))
     assert said(mirror.on_settled(refusal_of(new))) == [("1", "no")]
-    assert versions(mirror.accepted) == versions(mirror.latest()) == versions_of(*FLEET)
+    assert kept_by(mirror) == versions(mirror.latest()) == versions_of(*FLEET)
 
 
 def test_of_several_only_the_bad_one_is_left_out_and_the_server_finds_it() -> None:
@@ -184,34 +201,34 @@ def test_of_several_only_the_bad_one_is_left_out_and_the_server_finds_it() -> No
         waiting += [it for answer in answers for it in central.on_request(answer)]
     assert [(it.names, it.message) for it in central.status.refusals] == [((bad.name,), "no")]
     assert asked == 1, "the gateway is asked once, however often the server sends it"
-    assert versions(mirror.accepted) == versions_of(*FLEET, *(it for it in clusters if it is not bad))
+    assert kept_by(mirror) == versions_of(*FLEET, *(it for it in clusters if it is not bad))
 
 
 def test_what_is_refused_though_no_response_waits_for_it_is_told_by_a_new_stream() -> None:
     mirror = kept(*FLEET)
     mirror.on_settled(refusal_of(FLEET[0]))
-    assert mirror.owes_word
+    assert owes_word(mirror)
     requests = {it.type_url: it for it in mirror.hello(WHO)}
-    assert not mirror.owes_word
+    assert not owes_word(mirror)
     assert dict(requests[CLUSTER].initial_resource_versions) == {}
     mirror.on_response(sent(CLUSTER, FLEET[0], nonce="3"))
     assert said(mirror.on_settled(refusal_of(FLEET[0]))) == [("3", "no")]
-    assert not mirror.owes_word
+    assert not owes_word(mirror)
 
 
 def test_what_one_gateway_took_is_not_lost_because_the_next_one_refuses_it() -> None:
     mirror = kept(*FLEET)
     mirror.on_settled(refusal_of(FLEET[2], message="the port is taken"))
-    assert versions(mirror.accepted) == versions(mirror.latest()) == versions_of(*FLEET)
+    assert kept_by(mirror) == versions(mirror.latest()) == versions_of(*FLEET)
 
 
 def test_what_was_refused_is_asked_of_the_next_gateway() -> None:
     mirror, new = kept(*FLEET), listener("l", 1)
     mirror.on_response(sent(LISTENER, new))
     mirror.on_settled(refusal_of(new))
-    assert not mirror.owes_word
+    assert not owes_word(mirror)
     mirror.on_new_client()
-    assert mirror.owes_word
+    assert owes_word(mirror)
     mirror.hello(WHO)
     mirror.on_response(sent(LISTENER, new, nonce="2"))
     assert versions(mirror.latest())["l"] == new.version
@@ -224,7 +241,7 @@ def test_what_no_gateway_has_asked_for_is_not_what_one_has_taken() -> None:
     mirror.on_settled(())
     mirror.on_response(sent(SCOPE, scope("/r2", "r2")))
     mirror.on_settled(refusal_of(new))
-    assert "r2" not in versions(mirror.accepted)
+    assert "r2" not in kept_by(mirror)
 
 
 def test_what_the_gateway_has_taken_is_what_it_goes_back_to() -> None:
@@ -234,7 +251,7 @@ def test_what_the_gateway_has_taken_is_what_it_goes_back_to() -> None:
     mirror.on_settled(())
     mirror.on_response(sent(ROUTES, two))
     mirror.on_settled(refusal_of(two))
-    assert versions(mirror.accepted)["r"] == one.version
+    assert kept_by(mirror)["r"] == one.version
 
 
 def test_a_removal_that_the_gateway_refuses_is_refused() -> None:
@@ -252,14 +269,14 @@ def test_a_changed_cluster_waits_for_its_endpoints(comes: bool) -> None:
     mirror = kept(*FLEET)
     before = mirror.latest()
     mirror.on_response(sent(CLUSTER, cluster("a", 1, eds="other"), nonce="1"))
-    assert mirror.is_waiting
+    assert is_waiting(mirror)
     assert mirror.latest() is before
     assert mirror.on_settled(()) == []
     if comes:
         mirror.on_response(sent(ENDPOINTS, endpoints("other"), nonce="2"))
     else:
         mirror.on_patience_end()
-    assert not mirror.is_waiting
+    assert not is_waiting(mirror)
     assert versions(mirror.latest())["a"] != versions(before)["a"]
     assert said(mirror.on_settled(())) == [("1", ""), ("2", "")][: 2 if comes else 1]
 
@@ -267,7 +284,7 @@ def test_a_changed_cluster_waits_for_its_endpoints(comes: bool) -> None:
 def test_a_cluster_whose_endpoints_are_there_waits_for_nothing() -> None:
     mirror = kept(*FLEET)
     mirror.on_response(sent(CLUSTER, cluster("a", 1, eds="ends")))
-    assert not mirror.is_waiting
+    assert not is_waiting(mirror)
 
 
 # What is not passed on.
