@@ -50,13 +50,14 @@ def test_a_replica_that_starts_after_a_bad_edit_serves_what_was_good(
     before = policies_of(first)
     make(scene.api, routed("p0", namespace, "gone"))
     scene.becomes("p0", namespace, "ResolvedRefs", "ModelNotFound")
-    assert scene.says("p0", namespace)["message"] == "generation 1 stays in force on 1 of 1 Envoy"
+    kept = "generation 1 stays in force on 1 of 1 Envoy"
+    wait_for("the status to say what stays", lambda: scene.says("p0", namespace)["message"] == kept)
     assert policies_of(first)["p0"] == before["p0"]
     second.stop()
     second.start()
     second.wait_until_ready()
+    wait_for("both to have the same", lambda: have_equal_states(first, second))
     assert policies_of(second)["p0"] == before["p0"]
-    assert have_equal_states(first, second)
 
 
 def test_so_does_one_after_everything_of_ours_was_restarted(scene: Scene, namespace: str, two: tuple[Xds, Xds]) -> None:
@@ -69,7 +70,7 @@ def test_so_does_one_after_everything_of_ours_was_restarted(scene: Scene, namesp
     for one in (*two, *scene.operators):
         one.start()
         one.wait_until_ready()
-    assert [policies_of(one)["p0"] for one in two] == [before["p0"]] * 2
+    wait_for("both to have what was good", lambda: [policies_of(one)["p0"] for one in two] == [before["p0"]] * 2)
     make(scene.api, routed("p0", namespace, "m2"))
     scene.is_programmed("p0", namespace)
     wait_for("both to have the mended one", lambda: have_equal_states(*two) and policies_of(two[0])["p0"][0] == 3)
