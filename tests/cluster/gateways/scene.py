@@ -63,7 +63,7 @@ class Scene:
         made.wait_until_ready()
         return made
 
-    def start_operator(self, name: str = "operator", *options: str) -> Operator:
+    def start_operator(self, name: str = "of-gateways", *options: str) -> Operator:
         """An operator that leads and knows the replicas that were started before."""
         replicas = (f"--xds=http://{one.metrics}" for one in self.xds)
         made = Operator(self.proxy, name, *replicas, *options)
