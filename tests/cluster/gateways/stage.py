@@ -24,7 +24,7 @@ class Stage(Scene):
     def __enter__(self) -> "Stage":
         super().__enter__()
         self.start_xds("xds")
-        self.start_operator("operator", "--log-level=debug")
+        self.start_operator("of-stage", "--log-level=debug")
         for node in NODES:
             folder = self.folder / node
             folder.mkdir()
