@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
@@ -66,7 +67,7 @@ class Sightings:
             time.sleep(left)
 
 
-class Watcher:
+class Watcher(ABC):
     """A connection that a thread reads from while it is entered."""
 
     def __init__(self, sightings: Sightings, connection: HTTPConnection) -> None:
@@ -88,9 +89,9 @@ class Watcher:
         with suppress(*CUT):
             self.read()
 
+    @abstractmethod
     def read(self) -> None:
         """Reads until the connection is cut."""
-        raise NotImplementedError
 
     def ask(self, path: str, headers: dict[str, str] | None = None) -> HTTPResponse:
         """The beginning of an answer that is a success."""
