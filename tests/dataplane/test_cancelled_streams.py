@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import grpc
 
-from tests.sizes import scale
+from tests.sizes import SOAK, scale
 from tests.support.gateways.fleets import fleet_of
 from tests.support.gateways.memory import resident_mb
 from tests.support.gateways.rude import introduce
@@ -87,4 +87,6 @@ def test_nothing_is_left_of_streams_that_were_cancelled(evidence: Callable[..., 
         assert it.herd.look(lambda: [len(one.state.repeats) for one in good]) == [0, 0]
     grown = sizes[-1] - sizes[len(sizes) // 3]
     evidence(streams=STREAMS, grown_mb=round(grown, 1))
-    assert grown < 10 + STREAMS / 1000, sizes
+    # A few hundred streams would have to leave 40 kB each to stand out from what the allocator of a process that ran
+    # thousands of other tests does by itself; ten thousand have to leave 2 kB.
+    assert not SOAK or grown < 20, sizes
