@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import NoReturn
 
 import pytest
 
@@ -29,8 +30,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     try:
         assets = binaries()
     except Unavailable as reason:
-        # A run that nobody watches must not pass by leaving this out.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(reason))
+        _leave_out(str(reason))
     built = time.monotonic()
     own_network = enter_namespace()
     with bed_folder() as folder:
@@ -42,6 +42,17 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
         ]
         yield control_plane
         control_plane.stop()
+
+
+def need_pods_that_answer(bed: Bed) -> None:
+    """Leaves a test out where pods have no addresses of the tests' own."""
+    if not bed.pods_answer:
+        _leave_out("this machine allows no network of one's own, so that no pod can answer")
+
+
+def _leave_out(reason: str) -> NoReturn:
+    # A run that nobody watches must not pass by leaving something out.
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.conftest import need_pods_that_answer
 from tests.cluster.gateways.engines import Engines
 from tests.cluster.gateways.scene import Scene
 from tests.testbed.bed import Bed
@@ -19,8 +20,7 @@ def scene(bed: Bed, proxy: FaultProxy) -> Iterator[Scene]:
 
 @pytest.fixture
 def engines(bed: Bed) -> Iterator[Engines]:
-    """Answers for all pods; only in a network of the tests' own."""
-    if not bed.pods_answer:
-        pytest.skip("this machine allows no network of one's own, so that no pod can answer")
+    """Answers for all pods."""
+    need_pods_that_answer(bed)
     with Engines() as made:
         yield made

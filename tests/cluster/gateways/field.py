@@ -21,8 +21,8 @@ DRAINS_FOR = "2500ms"
 ZONES = ("eu-a", "eu-b", "us-a")
 ANYWHERE = ("10.128.0.1", "255.192.0.0")
 """Where the addresses of pods are that ask for "any" one."""
-REPEATS = 11
-"""As many as there may be: a node takes several replicas of a model with it, and each may be asked in vain, once."""
+MOST_REPEATS = 11
+"""A node takes several replicas of a model with it, and each may be asked in vain, once."""
 PATIENCE_S = 180.0
 
 
@@ -53,7 +53,7 @@ def put_up(fleet: Fleet, nodes: int) -> list[str]:
     return made
 
 
-def declare(scene: Scene, fleet: Fleet, census: Census, replicas: Mapping[str, int]) -> None:
+def declare(scene: Scene, fleet: Fleet, census: Census, replicas: Mapping[str, int], repeats: int | None) -> None:
     """Makes the models with a policy for each. Of every other one a pod that is asked to go is Terminating for a while
     and serves; of the others it is deleted at once, although its process goes on as long.
     """
@@ -61,7 +61,8 @@ def declare(scene: Scene, fleet: Fleet, census: Census, replicas: Mapping[str, i
     for model in replicas:
         fleet.model(model, "cpu", model={"name": model})
         policy = routed(f"of-{model}", fleet.namespace, model, serves=model)
-        policy["spec"]["retries"] = {"attempts": REPEATS}
+        if repeats:
+            policy["spec"]["retries"] = {"attempts": repeats}
         make(fleet.api, policy)
     wait_for("the Deployments", lambda: len(fleet.made("deployments")) == len(replicas))
     drains = dict(zip(sorted(replicas), ({DRAIN: DRAINS_FOR}, {ADDRESS: "any"}) * len(replicas), strict=False))

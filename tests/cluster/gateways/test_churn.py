@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.gateways.census import Census
 from tests.cluster.gateways.churning import Churn, Field
 from tests.cluster.gateways.engines import Engines
-from tests.cluster.gateways.field import Straight, declare, put_up, settle, slices, sweep
+from tests.cluster.gateways.field import MOST_REPEATS, Straight, declare, put_up, settle, slices, sweep
 from tests.cluster.gateways.load import Users
 from tests.cluster.gateways.scene import Scene
 from tests.cluster.gateways.verdict import Verdict, percentiles, shown
@@ -25,6 +25,7 @@ MANY = dict(zip("abcdefghijkl", (260, 130, 110, 100, 90, 80, 70, 60, 40, 30, 20,
 REPLICAS = (MANY if SOAK else {"a": 24, "b": 18, "c": 12, "d": 5}) | LONE
 LARGEST = "a"
 NODES = scale(6, 39)
+LOST = "lost nodes"
 RATE = scale(150, 300)
 CHURN_S = scale(16, 240)
 EVERY_S = {
@@ -33,9 +34,11 @@ EVERY_S = {
     "deletions": 0.3,
     "crash loops": scale(1, 4),
     "drains": scale(2, 10),
-    "lost nodes": scale(4, 20),
+    LOST: scale(4, 20),
 }
 """A pause of about so long follows each."""
+CHURNED = scale(60, 400)
+"""So many pods at least have come, besides those that are there at a time."""
 
 
 @pytest.fixture
@@ -54,18 +57,20 @@ def fleet(bed: Bed, namespace: str) -> Iterator[Fleet]:
 
 
 @pytest.mark.skipif(not SOAK, reason="who is ready when is judged to the second, which wants a machine of its own")
+@pytest.mark.parametrize("repeats", [None, MOST_REPEATS], ids=["one at a time", "whole nodes, too"])
 def test_no_request_is_lost_while_pods_come_and_go(
-    scene: Scene, engines: Engines, fleet: Fleet, evidence: Callable[..., None]
+    scene: Scene, engines: Engines, fleet: Fleet, evidence: Callable[..., None], repeats: int | None
 ) -> None:
+    every_s = {act: pause for act, pause in EVERY_S.items() if repeats or act != LOST}
     engines.delay_s = 0.03
     nodes = put_up(fleet, NODES)
     for start in (scene.start_xds, scene.start_operator, scene.start_envoy):
         start()
     with Census(scene.bed, fleet.namespace, engines) as census:
-        declare(scene, fleet, census, REPLICAS)
+        declare(scene, fleet, census, REPLICAS, repeats)
         field = Field(scene.bed, fleet.namespace, census, REPLICAS, nodes)
         with Users(scene.address(), REPLICAS, RATE, SEED) as users:
-            with Churn(field, EVERY_S, SEED) as churn:
+            with Churn(field, every_s, SEED) as churn:
                 churn.run(CHURN_S)
             settle(scene, fleet, census, REPLICAS)
     records = Records(scene.folder / "default.jsonl")
@@ -86,4 +91,7 @@ def test_no_request_is_lost_while_pods_come_and_go(
     assert not (late := verdict.late()), shown(late)
     assert not (lost := verdict.lost()), shown(lost)
     assert not (unrecorded := verdict.unrecorded()), shown(unrecorded)
-    assert all(churn.done[act] for act in EVERY_S), churn.done
+    assert all(churn.done[act] for act in every_s), churn.done
+    assert len(census.lives) > sum(REPLICAS.values()) + CHURNED
+    assert all(verdict.delays().values()), "each way to go was taken"
+    assert len(slices(fleet, LARGEST)) > REPLICAS[LARGEST] // 100

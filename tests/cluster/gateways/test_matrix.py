@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.cluster.conftest import REPORT
+from tests.cluster.conftest import REPORT, need_pods_that_answer
 from tests.cluster.gateways.engines import Engines
 from tests.cluster.gateways.fleet import Fleet, seconds_until
 from tests.cluster.gateways.matrix import (
@@ -37,8 +37,7 @@ NOTHING: Stage = frozenset()
 @pytest.fixture(scope="module")
 def lasting(bed: Bed) -> Iterator[tuple[Fleet, Engines]]:
     """What all rows hurt, one after the other."""
-    if not bed.pods_answer:
-        pytest.skip("this machine allows no network of one's own, so that no pod can answer")
+    need_pods_that_answer(bed)
     with Engines() as engines, FaultProxy(bed) as proxy, Fleet(bed, proxy) as fleet:
         yield fleet, engines
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.conftest import need_pods_that_answer
 from tests.cluster.gateways.rights import HOME, LEASES, OPERATOR, SHARED, XDS, Grants, without
 from tests.cluster.gateways.roles import Xds
 from tests.cluster.gateways.scene import Scene
@@ -114,8 +115,7 @@ def is_denied(role: Role, verb: str, resource: str) -> bool:
 @pytest.fixture
 def behind_a_service(scene: Scene, namespace: str) -> Iterator[Xds]:
     """A replica that is found as one in a cluster is."""
-    if not scene.bed.pods_answer:
-        pytest.skip("this machine allows no network of one's own, so that no replica has an address")
+    need_pods_that_answer(scene.bed)
     port = lasting_port()
     xds = server(scene, f"xds-{uuid.uuid4().hex[:6]}", namespace, f"--metrics=0.0.0.0:{port}")
     xds.metrics = f"127.0.0.1:{port}"
