@@ -146,7 +146,7 @@ class Operator:
         with self.telemetry.compile_seconds.time():
             plan = compile_fleet(snapshot, last)
             self._in_force = plan.in_force
-            judged = {one.key: judged_of(one, plan.in_force.version_of(one.key)) for one in objects}
+            judged = {one.key: judged_of(one, plan.in_force.version_of(one.key), snapshot.reported) for one in objects}
             recall = Recall(self._recall)
             children = compile_children(snapshot, plan.findings, self._options.children, recall)
             findings = (*plan.findings, *children.findings)

@@ -34,6 +34,8 @@ MOST_PAUSE_S = 8.0
 """So that a change is told within ten seconds once nothing is broken any more."""
 BRIEF_S = 0.5
 """A watch that ends sooner without a word is not asked for again at once."""
+GAP_S = 1.0
+"""After a gap the list waits for the watch to be back, and for others with the same gap."""
 PATIENCE = 3
 """A watch that failed so often in a row may hold a version that the server does not know: it begins anew."""
 
@@ -56,10 +58,10 @@ class Guard:
         scopes: Iterable[Scope],
         watches: Watches,
         credentials: Credentials,
-        on_gap: Callable[[Scope], None],
+        on_gap: Callable[[Scope, float], None],
         on_distrust: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_gap` hears of every scope whose watch may have missed something.
+        """`on_gap` hears of every scope whose watch may have missed something, and in how many seconds to look for it.
 
         `on_distrust` is called where a certificate is not right any more: a session keeps those that it was made with.
         """
@@ -124,8 +126,8 @@ class Guard:
             raise await self._lost(scope, "the answer is no list", watch=False)
         self._pauses[scope, False].reset()
         # kopf watches from this version on, and what there is at this version is ours to list: it would begin a task
-        # for each object, and never tell of what was deleted before.
-        self._on_gap(scope)
+        # for each object, and never tell of what was deleted before. From now on the watch tells, so it is time to.
+        self._on_gap(scope, 0.0)
         response.content = _Empty(response.content, body)  # type: ignore[assignment]
         return response
 
@@ -145,7 +147,7 @@ class Guard:
 
     def _ended(self, scope: Scope, response: ClientResponse) -> ClientResponse:
         self._failures.pop(scope, None)
-        self._on_gap(scope)
+        self._on_gap(scope, GAP_S)
         response.status = HTTPStatus.OK
         response.content = _Said(response.content)  # type: ignore[assignment]
         return response
@@ -160,7 +162,7 @@ class Guard:
 
     async def _lost(self, scope: Scope, why: str, *, watch: bool, at_least: float = 0.0) -> ClientConnectionError:
         self._watches.trouble(scope, why)
-        self._on_gap(scope)
+        self._on_gap(scope, GAP_S)
         if watch:
             self._failures[scope] = self._failures.get(scope, 0) + 1
         await asyncio.sleep(self._pauses[scope, watch].next(at_least))
@@ -190,7 +192,7 @@ class Guard:
     def gone(self, scope: Scope) -> None:
         """The server does not know the version any more: what happened since is to be found by a list."""
         self._failures.pop(scope, None)
-        self._on_gap(scope)
+        self._on_gap(scope, GAP_S)
 
 
 class _Content:

@@ -21,8 +21,6 @@ SWEEP_S = 150.0
 SPREAD = 0.3
 AGREE_S = 30.0
 """When a list that lacked too much is made again, at the latest."""
-GAP_S = 1.0
-"""After a gap the list waits for the watch to be back, and for others with the same gap."""
 RESTORED_S = 300.0
 """Longer than any API server lags behind another."""
 OPTIONAL_S = 60.0
@@ -79,12 +77,12 @@ class Lists:
             self._condition.notify_all()
         self._thread.join(1)
 
-    def soon(self, scope: Scope) -> None:
-        """Lists a scope before its time: its watch may have missed something."""
+    def soon(self, scope: Scope, after: float) -> None:
+        """Lists a scope before its time, after so many seconds: its watch may have missed something."""
         with self._condition:
             # Who has failed waits its time: it is not the watch that stands in the way.
             if scope not in self._failed and scope in self._due:
-                self._due[scope] = min(self._due[scope], time.monotonic() + GAP_S)
+                self._due[scope] = min(self._due[scope], time.monotonic() + after)
                 self._condition.notify_all()
 
     def _run(self) -> None:

@@ -70,6 +70,11 @@ class Reported:
         """By gateway the policies that some Envoy has not as they are to be."""
         return frozenset((name, key) for name, state in self.gateways.items() for key in state.behind)
 
+    def serves(self, policy: Key, uid: str, generation: int) -> bool:
+        """Whether some Envoy is to have exactly this version of a policy."""
+        held = (group.policies.get(policy) for state in self.gateways.values() for group in state.groups)
+        return any((one.uid, one.generation) == (uid, generation) for one in held if one)
+
 
 def joined(heard: Iterable[Heard], pods: Mapping[str, Collection[str]]) -> Reported:
     """What all replicas tell, taken together. `pods` are the ready pods of each gateway: an Envoy has the name of its.

@@ -5,10 +5,11 @@ import uuid
 from typing import Any
 
 from tests.cluster.operator.objects import condition, gone, hosted, make, routed, wait_for_condition
+from tests.sizes import scale
 from tests.testbed.api import Api
 
-PROMPT_S = 10.0
-"""What the user waits for at most, once nothing is broken any more."""
+PROMPT_S = float(scale(20, 10))
+"""What the user waits for at most, once nothing is broken any more; longer where others share the machine."""
 
 
 def sees_what_is_made(api: Api, namespace: str, patience: float = PROMPT_S) -> float:

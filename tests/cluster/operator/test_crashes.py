@@ -11,6 +11,7 @@ import pytest
 from tests.cluster.operator.killing import Blow, again, blows, timeless
 from tests.cluster.operator.objects import gone, hardware, hosted, make, manifest, routed, url
 from tests.cluster.operator.process import Operator
+from tests.cluster.operator.sights import PROMPT_S
 from tests.cluster.operator.writers import on_objects, wait_until_still
 from tests.sizes import scale
 from tests.testbed.api import Api, wait_for
@@ -18,8 +19,6 @@ from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import FaultProxy, Freeze, Rule
 
 KILLS, RESTARTS, OBJECTS = scale(6, 100), scale(3, 30), scale(10, 300)
-PROMPT_S = 10.0
-"""What the user waits for at most, from the start of the next operator on."""
 
 POOL = {"modelfleet.example.com/pool": "cpu-large", "topology.kubernetes.io/region": "eu-west-1"}
 """Nodes of one region: which of them the scheduler takes is then nothing that is told."""

@@ -10,7 +10,7 @@ from aiohttp import ClientConnectionError, ClientPayloadError, ClientResponse, C
 from aiohttp.test_utils import TestServer
 
 from modelfleet.controllers import guard as module
-from modelfleet.controllers.guard import GONE, PATIENCE, Guard
+from modelfleet.controllers.guard import GAP_S, GONE, PATIENCE, Guard
 from modelfleet.controllers.watches import Watches
 from modelfleet.kube.backoff import Backoff
 from modelfleet.sources.kinds import Scope, scopes
@@ -36,7 +36,9 @@ def error(code: int) -> dict[str, Any]:
 class Scene:
     """A session behind a guard, and a server that answers as it is told."""
 
-    def __init__(self, session: ClientSession, url: str, watches: Watches, gaps: list[Scope], token: list[str]) -> None:
+    def __init__(
+        self, session: ClientSession, url: str, watches: Watches, gaps: list[tuple[Scope, float]], token: list[str]
+    ) -> None:
         self.session = session
         self.url = url
         self.watches = watches
@@ -59,7 +61,7 @@ def run(answer: Answer, check: Callable[[Scene], Awaitable[None]]) -> None:
     """Runs a check against a server that gives this answer."""
 
     async def scene() -> None:
-        gaps: list[Scope] = []
+        gaps: list[tuple[Scope, float]] = []
         token = ["old"]
 
         class Credentials:
@@ -70,7 +72,7 @@ def run(answer: Answer, check: Callable[[Scene], Awaitable[None]]) -> None:
                 token[0] = "new"
 
         watches = Watches(scopes())
-        guard = Guard(scopes(), watches, Credentials(), gaps.append)
+        guard = Guard(scopes(), watches, Credentials(), lambda scope, after: gaps.append((scope, after)))
         app = web.Application()
         app.router.add_get("/{path:.*}", answer)
         async with TestServer(app) as server, ClientSession(middlewares=(guard,)) as session:
@@ -107,7 +109,7 @@ def test_a_list_that_is_refused_is_a_lost_connection(status: int, headers: dict[
     async def check(scene: Scene) -> None:
         with pytest.raises(ClientConnectionError):
             await scene.get()
-        assert scene.gaps == [MODELS]
+        assert scene.gaps == [(MODELS, GAP_S)]
         assert str(status) in scene.watches.troubles()[MODELS]
 
     run(says(b"no", status=status, headers=headers), check)
@@ -124,10 +126,10 @@ def test_a_list_that_is_none_is_a_lost_connection(body: bytes) -> None:
     run(says(body), check)
 
 
-def test_of_a_list_only_its_version_passes_and_it_asks_for_ours() -> None:
+def test_of_a_list_only_its_version_passes_and_it_asks_for_ours_at_once() -> None:
     async def check(scene: Scene) -> None:
         assert await (await scene.get()).json(content_type=None) == {**LIST, "items": []}
-        assert (scene.gaps, dict(scene.watches.troubles())) == ([MODELS], {})
+        assert (scene.gaps, dict(scene.watches.troubles())) == ([(MODELS, 0.0)], {})
 
     # That there are more pages is not said either: one is enough to know the version.
     metadata = {"resourceVersion": "5", "continue": "x", "remainingItemCount": 7}
@@ -152,7 +154,7 @@ def test_a_line_that_is_no_event_ends_the_watch_and_what_came_before_counts(bad:
         assert json.loads(await anext(chunks)) == ADDED
         with pytest.raises(ClientPayloadError):
             await anext(chunks)
-        assert scene.gaps == [MODELS]
+        assert scene.gaps == [(MODELS, GAP_S)]
 
     run(says(json.dumps(ADDED).encode(), bad, b""), check)
 
@@ -175,7 +177,7 @@ def test_an_error_among_the_events_ends_the_watch() -> None:
 def test_a_version_that_is_gone_is_told_and_the_kind_is_listed() -> None:
     async def check(scene: Scene) -> None:
         assert await scene.events() == [GONE]
-        assert scene.gaps == [MODELS]
+        assert scene.gaps == [(MODELS, GAP_S)]
 
     run(told(error(410)), check)
 
@@ -183,7 +185,7 @@ def test_a_version_that_is_gone_is_told_and_the_kind_is_listed() -> None:
 def test_a_watch_that_is_refused_as_gone_says_so_in_the_words_that_kopf_knows() -> None:
     async def check(scene: Scene) -> None:
         assert await scene.events() == [GONE]
-        assert scene.gaps == [MODELS]
+        assert scene.gaps == [(MODELS, GAP_S)]
 
     run(says(b"gone", status=410), check)
 

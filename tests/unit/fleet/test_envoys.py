@@ -61,6 +61,14 @@ def test_an_envoy_has_what_its_replica_has_but_for_the_exceptions() -> None:
     assert (state.behind, state.refused) == ({P: {"b": OLD}}, {P: {"b": refused}})
 
 
+def test_a_gateway_serves_the_very_version_that_its_replica_has() -> None:
+    reported = joined([heard(node(), held=NEW), heard(held=OLD)], {})
+    assert reported.serves(P, "u", 2)
+    assert not reported.serves(P, "another", 2)
+    assert not reported.serves(P, "u", 1), "a replica without an Envoy serves nobody"
+    assert not reported.serves(Key("RoutingPolicy", "shop", "other"), "u", 2)
+
+
 def test_what_is_no_object_s_is_told_by_the_envoy_that_refuses_it() -> None:
     refused = Refused("Listener", ("edge",), "in use", frozenset())
     state = edge(heard(node(refused=(refused,))))

@@ -1,12 +1,17 @@
 """What a status says of the version that is in force."""
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.compiler import compile_fleet
+from modelfleet.fleet.envoys import GatewayState, Group, Reported
 from modelfleet.fleet.inforce import Version
-from modelfleet.fleet.parse import Foreign, parse_object
+from modelfleet.fleet.parse import Foreign, Valid, parse_object
 from modelfleet.fleet.recall import Recall
+from modelfleet.fleet.reports import Held
 from modelfleet.fleet.snapshot import snapshot_of
 from modelfleet.statuses.judged import judged_of
 from modelfleet.statuses.summary import summarise
@@ -46,6 +51,20 @@ def test_of_an_older_version_the_spec_is_written_as_it_was() -> None:
         settled = settle(found, None, NOW)
         KINDS[good["kind"]].STATUS.model_validate(settled)
         assert same(settle(found, settled, NOW), settled)
+
+
+@pytest.mark.parametrize("before", [None, Version(2)])
+def test_the_version_that_gateways_serve_is_in_force_even_where_it_looks_wrong_from_here(
+    before: Version | None,
+) -> None:
+    """A model may be known there already, and not yet here."""
+    parsed = parse_object(at(3, policy()))
+    assert isinstance(parsed, Valid)
+    held = {parsed.key: Held(parsed.uid, 3, "r")}
+    reported = Reported({"default": GatewayState((Group(held, ("gw-0",)),))})
+    assert judged_of(parsed, before, reported).in_force == Version(3, parsed.resource)
+    edited = replace(parsed, resource=valid(at(4, policy())), generation=4)
+    assert judged_of(edited, before, reported).in_force == before
 
 
 def test_of_a_version_that_nobody_knows_the_number_alone_is_left() -> None:
