@@ -96,7 +96,7 @@ dataplane: $(READY)
 # Not a phase: its first build takes minutes and tells how far it is.
 controlplane: $(READY)
 	@$(BIN)/python -m tests.testbed build
-	@$(PYTEST) -q tests/cluster
+	@$(BIN)/python -m tests.cluster
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name a Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

@@ -1,28 +1,22 @@
 """What became of each pod: seen by a watch, told to the stub that answers for all of them, and read by a verdict."""
 
-import json
-import socket
-import ssl
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from http.client import HTTPException, HTTPSConnection
 from math import inf
 from typing import Any, Self
 
 from modelfleet.fleet.labels import MODEL
 from tests.cluster.gateways.engines import Engines
+from tests.cluster.gateways.following import Following
 from tests.testbed.api import wait_for
-from tests.testbed.bed import ADMIN_TOKEN, Bed, expect, is_true
+from tests.testbed.bed import Bed, is_true
 
-GOES_S = 2.0
-"""So long the process of a pod still answers once the pod is asked to go: a real one has five times as much."""
+GOES_S = 5.0
+"""So long the process of a pod still answers once the pod is asked to go: a real one has twice as much."""
 PATIENCE_S = 30.0
-CUT = (OSError, HTTPException, ValueError, AttributeError)
-"""What reading from a connection that was shut down comes to."""
 
 
 @dataclass(slots=True)
@@ -51,6 +45,8 @@ class Life:
     address: str
     ready: list[Span] = field(default_factory=list)
     """When it was ready by the word of the API server, and not asked to go."""
+    listed: list[Span] = field(default_factory=list)
+    """When an EndpointSlice named its address as one that takes requests."""
     struck: list[Span] = field(default_factory=list)
     """When its process did not answer although nobody had asked it to go."""
     asked: float = inf
@@ -68,10 +64,14 @@ class Life:
         return not self.struck or self.struck[-1].until < inf
 
     def serves(self, since: float, until: float, known_s: float) -> bool:
-        """Whether it answered all that time, and gateways had had so long to learn that it is ready."""
+        """Whether it answered all that time, and gateways had had so long to learn that it is ready.
+
+        The EndpointSlice controller of a small machine may be half a minute behind its pods: from whom it has not
+        named, gateways cannot have learned.
+        """
         if any(span.touches(since, until) for span in self.struck):
             return False
-        return any(span.covers(since - known_s, until) for span in self.ready)
+        return all(any(span.covers(since - known_s, until) for span in spans) for spans in (self.ready, self.listed))
 
     def may_hear(self, since: float, until: float) -> bool:
         """Whether it was ready at any moment of that time."""
@@ -82,39 +82,36 @@ class Census:
     """Follows the pods of a namespace while it is entered. Those that are asked to go are soon gone for the stub."""
 
     def __init__(self, bed: Bed, namespace: str, engines: Engines) -> None:
-        self._bed, self._engines = bed, engines
-        self._path = f"/api/v1/namespaces/{namespace}/pods"
+        self._engines = engines
         self.lives: dict[str, Life] = {}
         """By uid, those of the past too."""
         self._holders: dict[str, Life] = {}
+        self._named: dict[str, frozenset[str]] = {}
+        """By slice the addresses that take requests."""
+        self._lists: dict[str, list[Span]] = defaultdict(list)
+        """By address when some slice named it."""
         self._lock = threading.Lock()
-        self._error: BaseException | None = None
-        self._ending = False
-        self.breaks = 0
-        """How often the watch was ended by the API server, which does that to those who read too slowly."""
-        context = ssl.create_default_context(cafile=str(bed.folder / "certs" / "apiserver.crt"))
-        self._connection = HTTPSConnection("127.0.0.1", bed.port, context=context)
-        self._thread = threading.Thread(target=self._run, name="census", daemon=True)
+        self._pods = Following(bed, f"/api/v1/namespaces/{namespace}/pods", self._see)
+        self._slices = Following(bed, f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices", self._read)
 
     def __enter__(self) -> Self:
-        listed = expect(self._bed.api.get(self._path), HTTPStatus.OK)
-        for raw in listed["items"]:
-            self._see("ADDED", raw, time.monotonic())
-        self._version = str(listed["metadata"]["resourceVersion"])
-        self._thread.start()
+        self._pods.start()
+        self._slices.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending = True
-        with suppress(OSError):
-            if self._connection.sock:
-                self._connection.sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE_S)
-        self._connection.close()
+        self._pods.stop()
+        self._slices.stop()
+
+    @property
+    def breaks(self) -> int:
+        """How often a watch was ended by the API server, which does that to those who read too slowly."""
+        return self._pods.breaks + self._slices.breaks
 
     def check(self) -> None:
         """Fails where it does not follow any more."""
-        assert self._error is None, f"the census ended: {self._error!r}"
+        self._pods.check()
+        self._slices.check()
 
     def present(self) -> list[Life]:
         """The pods that nobody has asked to go."""
@@ -150,29 +147,6 @@ class Census:
                 self._engines.comes(life.address)
                 life.struck[-1].until = time.monotonic()
 
-    def _run(self) -> None:
-        try:
-            while not self._ending:
-                self._follow()
-                self.breaks += 1
-        except BaseException as error:
-            if not (self._ending and isinstance(error, CUT)):
-                self._error = error
-
-    def _follow(self) -> None:
-        """Reads a watch to its end."""
-        query = f"watch=true&timeoutSeconds=3600&resourceVersion={self._version}"
-        self._connection.request("GET", f"{self._path}?{query}", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
-        answer, rest = self._connection.getresponse(), b""
-        assert answer.status == HTTPStatus.OK, answer.status
-        while piece := answer.read1():
-            at = time.monotonic()
-            *whole, rest = (rest + piece).split(b"\n")
-            for event in map(json.loads, whole):
-                assert event["type"] in ("ADDED", "MODIFIED", "DELETED"), event
-                self._version = event["object"]["metadata"]["resourceVersion"]
-                self._see(event["type"], event["object"], at)
-
     def _see(self, type_: str, raw: dict[str, Any], at: float) -> None:
         metadata, status = raw["metadata"], raw.get("status", {})
         with self._lock:
@@ -184,6 +158,7 @@ class Census:
                     metadata["name"], metadata["labels"].get(MODEL, ""), raw["spec"]["nodeName"], status["podIP"]
                 )
                 self.lives[metadata["uid"]] = self._holders[life.address] = life
+                life.listed = self._lists[life.address]
                 self._engines.comes(life.address)
             goes = type_ == "DELETED" or "deletionTimestamp" in metadata
             if goes and life.asked == inf:
@@ -198,6 +173,19 @@ class Census:
             life.ready.append(Span(at))
         elif life.is_ready and not is_ready:
             life.ready[-1].until = at
+
+    def _read(self, type_: str, raw: dict[str, Any], at: float) -> None:
+        """Of addresses, since a slice that names one may be heard of before its pod."""
+        name = raw["metadata"]["name"]
+        with self._lock:
+            before = frozenset[str]().union(*self._named.values())
+            taking = (one for one in raw.get("endpoints") or () if one["conditions"].get("ready") is not False)
+            self._named[name] = frozenset(one["addresses"][0] for one in taking if type_ != "DELETED")
+            after = frozenset[str]().union(*self._named.values())
+            for address in after - before:
+                self._lists[address].append(Span(at))
+            for address in before - after:
+                self._lists[address][-1].until = at
 
     def _end(self, life: Life) -> None:
         # Its address may be another's by now.

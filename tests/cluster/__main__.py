@@ -1,0 +1,50 @@
+"""`python -m tests.cluster`: all tests on a real control plane, in two runs side by side, each with one of its own.
+
+Nearly all of their time is somebody's pause: two runs on two cores take little longer than the longer one alone.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import IO
+
+HERE = "tests/cluster"
+APART = (f"{HERE}/gateways", f"{HERE}/placement")
+"""About half of the time."""
+RUNS: dict[str, Sequence[str]] = {
+    "gateways, placement": APART,
+    "all else": (HERE, *(f"--ignore={folder}" for folder in APART)),
+}
+
+
+def main(more: Sequence[str]) -> int:
+    """Runs both to their ends, and tells all that one said that failed. The exit status of the worst."""
+    began = time.monotonic()
+    # A file and no pipe: nobody reads while the other one is waited for.
+    with tempfile.TemporaryFile("w+") as first, tempfile.TemporaryFile("w+") as second:
+        runs = {
+            name: (_start(arguments, more, said), said)
+            for (name, arguments), said in zip(RUNS.items(), (first, second), strict=True)
+        }
+        return max(_end(name, run, said, began) for name, (run, said) in runs.items())
+
+
+def _start(arguments: Sequence[str], more: Sequence[str], said: IO[str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, *more]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+
+
+def _end(name: str, run: subprocess.Popen[bytes], said: IO[str], began: float) -> int:
+    status = run.wait()
+    said.seek(0)
+    words = said.read()
+    told = [line for line in words.splitlines() if line.strip(" .s") and not line.strip().endswith("%]")]
+    print(f"control plane, {name}: {time.monotonic() - began:.0f} s", flush=True)
+    print("\n".join(told) if status == 0 else words, flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
