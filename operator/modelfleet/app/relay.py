@@ -80,7 +80,7 @@ async def _run(options: RelayOptions, upstream: list[str], listen: str, file: Ca
     dial = Dial(watched_tls(options.tls, telemetry, serves=False) if options.tls else None)
     relay = Relay(Who(options.node, options.gateway), upstream, file, _counts(telemetry), dial)
     _measure(telemetry, relay)
-    warn_of_clear(listen)
+    warn_of_clear(listen, "a relay serves the Envoy beside it: listen on loopback, or at the path of a socket")
     log.info("modelfleet %s, relay of gateway %r, node %r", __version__, options.gateway, options.node)
     with _serving(options.metrics, telemetry, relay):
         try:

@@ -26,7 +26,7 @@ def watched_tls(files: TlsFiles, telemetry: Telemetry, *, serves: bool) -> Renew
 def door_of(files: TlsFiles | None, listen: str, telemetry: Telemetry) -> Door:
     """Where gateways come in. Raises Unusable, which names the option."""
     if files is None:
-        warn_of_clear(listen)
+        warn_of_clear(listen, "give --tls-cert, --tls-key and --tls-ca, or listen on loopback")
         return Door()
     denied = telemetry.counter(
         "xds_denied", "Streams that were refused because their certificate is not that of their gateway."
@@ -34,13 +34,14 @@ def door_of(files: TlsFiles | None, listen: str, telemetry: Telemetry) -> Door:
     return Door(server_credentials(watched_tls(files, telemetry, serves=True)), denied.inc)
 
 
-def warn_of_clear(listen: str) -> None:
-    """Says once that others can listen in, where they can."""
+def warn_of_clear(listen: str, remedy: str) -> None:
+    """Says that others can listen in, where they can, and what is to be done."""
     if not _is_local(listen):
         log.warning(
             "--listen %s is without TLS, and more than this machine can reach it: who does reads all that gateways are "
-            "told, keys of hosted models too. Give --tls-cert, --tls-key and --tls-ca, or listen on loopback",
+            "told, keys of hosted models too: %s",
             listen,
+            remedy,
         )
 
 

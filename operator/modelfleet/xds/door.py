@@ -12,6 +12,8 @@ from modelfleet.envoy.mtls import certificate_name
 SELDOM_S = 10.0
 """A client that is refused comes again at once, for days. So often it is told of."""
 MOST_NAMES = 3
+LONGEST = 200
+"""Of what a client calls itself not more is repeated."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,12 +81,19 @@ class Peer:
 
     def _wrong(self, node_id: str, gateway: str) -> str:
         if self.gateway and (node_id, gateway) != (self.node_id, self.gateway):
-            return f"it is {self.node_id!r} of gateway {self.gateway!r}, and cannot become {node_id!r} of {gateway!r}"
+            was, wants = (
+                f"{_short(a)} of gateway {_short(b)}" for a, b in ((self.node_id, self.gateway), (node_id, gateway))
+            )
+            return f"it is {was}, and cannot become {wants}"
         if self._names is None or certificate_name(gateway) in self._names:
             return ""
         names = sorted(self._names)
-        shown = ", ".join(map(repr, names[:MOST_NAMES])) + (" and others" if len(names) > MOST_NAMES else "")
+        shown = ", ".join(map(_short, names[:MOST_NAMES])) + (" and others" if len(names) > MOST_NAMES else "")
         return (
-            f"node {node_id!r} says that it is of gateway {gateway!r}, and its certificate is for "
-            f"{shown or 'no DNS name'}: it needs one for {certificate_name(gateway)!r}"
+            f"node {_short(node_id)} says that it is of gateway {_short(gateway)}, and its certificate is for "
+            f"{shown or 'no DNS name'}: it needs one for {_short(certificate_name(gateway))}"
         )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")

@@ -19,7 +19,7 @@ _MOST_STEPS = 8
 
 _log = logging.getLogger(__name__)
 
-Stamp = tuple[tuple[int, int, int, int], ...]
+Stamp = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,13 @@ def client_credentials(tls: RenewingTls) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(latest.authorities, latest.key, latest.chain)
 
 
-def _stamp(path: str) -> tuple[int, int, int, int]:
+def _stamp(path: str) -> tuple[int, ...]:
     try:
         found = Path(path).stat()
     except OSError:
-        return (0, 0, 0, 0)
-    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        return ()
+    # With the time of change, since also its rights may change.
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
 
 def _content(option: str, path: str) -> bytes:

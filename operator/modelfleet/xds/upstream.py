@@ -45,6 +45,14 @@ OPTIONS = (
 _log = logging.getLogger(__name__)
 
 
+class Ended(ConnectionError):
+    """The stream has come to its end, in order or not."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(f"{code.name}: {details or 'it ended the stream'}")
+        self.code = code
+
+
 class Talker(Protocol):
     """Who speaks over the stream."""
 
@@ -141,7 +149,7 @@ class Upstream:
             self._heard(address)
             self.send(self._talker.on_response(response))
             self._backoff.reset()
-        raise ConnectionError(f"it ended the stream: {await call.code()} {await call.details()}".rstrip())
+        raise await _end(call)
 
     def _heard(self, address: str) -> None:
         """The server has taken the stream."""
@@ -175,13 +183,19 @@ async def _write(call: Any, outbox: "asyncio.Queue[Request]") -> None:
         while True:
             await call.write(await outbox.get())
     except asyncio.InvalidStateError as error:
-        raise ConnectionError("the stream has ended") from error
+        raise await _end(call) from error
+
+
+async def _end(call: Any) -> Ended:
+    """Why it ended, whoever of those that read and write found out first."""
+    return Ended(await call.code(), await call.details() or "")
 
 
 def _why(error: Exception, dial: Dial) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
-        hint = dial.hint() if error.code() is grpc.StatusCode.UNAVAILABLE else ""
-        return one_line(f"{error.code().name}: {error.details()}{hint}")
+        error = Ended(error.code(), error.details() or "")
+    if isinstance(error, Ended):
+        return one_line(f"{error}{dial.hint() if error.code is grpc.StatusCode.UNAVAILABLE else ''}")
     if isinstance(error, TimeoutError):
         return f"no connection within {CONNECT_S:.0f} s"
     return one_line(str(error))
