@@ -124,7 +124,6 @@ class Upstream:
             request_serializer=discovery_pb2.DeltaDiscoveryRequest.SerializeToString,
             response_deserializer=discovery_pb2.DeltaDiscoveryResponse.FromString,
         )()
-        heard = asyncio.get_running_loop().call_later(HEARD_S, self._heard, address)
         self._renewed.clear()
         outbox = self._outbox = asyncio.Queue()
         for request in self._talker.hello():
@@ -132,6 +131,7 @@ class Upstream:
         tasks = [
             asyncio.ensure_future(it) for it in (self._read(call, address), _write(call, outbox), self._renewed.wait())
         ]
+        heard = asyncio.get_running_loop().call_later(HEARD_S, self._heard, address)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
