@@ -91,18 +91,14 @@ class RenewingTls:
 
 
 def server_credentials(tls: RenewingTls) -> grpc.ServerCredentials:
-    """Those of a server that asks every client for a certificate. A handshake gets what is then in the files."""
-    given = tls.latest()
+    """Those of a server that asks every client for a certificate. A handshake gets what is then in the files.
 
-    def fetch() -> Any:  # gRPC takes None for what it has, which the stubs do not know
-        nonlocal given
-        latest = tls.latest()
-        if latest is given:
-            return None
-        given = latest
-        return _configuration(latest)
-
-    return grpc.dynamic_ssl_server_credentials(_configuration(given), fetch, require_client_authentication=True)
+    It gets it anew also when nothing has changed: with what there was a client could resume its session, and come in
+    for hours with a certificate that has expired.
+    """
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(tls.latest()), lambda: _configuration(tls.latest()), require_client_authentication=True
+    )
 
 
 def _configuration(material: Material) -> grpc.ServerCertificateConfiguration:

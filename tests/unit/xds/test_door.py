@@ -8,19 +8,28 @@ import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import pytest
 
 from modelfleet.xds.events import Connected
 from modelfleet.xds.types import CLUSTER
-from tests.support.authority import Authority, Issued
+from tests.support.authority import Authority, Issued, Mounted
 from tests.unit.xds.behind_tls import NAME, SERVER, Secured, opened, play
 from tests.unit.xds.making import cluster, names
 from tests.unit.xds.test_server import answer, code_of, hello, read
 
 EXPIRED = timedelta(seconds=-1)
+
+
+class Shaken(NamedTuple):
+    """What came of a handshake."""
+
+    version: str | None
+    answered: bool
+    resumed: bool
+    session: ssl.SSLSession | None
 
 
 async def refused(call: Any, gateway: str = "g") -> tuple[grpc.StatusCode, str]:
@@ -199,26 +208,58 @@ def test_what_is_damaged_is_told_once_and_the_last_good_certificate_stays(
     assert line.startswith("--tls-ca " if damage == "authority" else "--tls-cert ")
 
 
+def shake(address: str, context: ssl.SSLContext, before: ssl.SSLSession | None = None) -> Shaken:
+    """A handshake and the first words of HTTP/2, with what was agreed on before."""
+    host, _, port = address.rpartition(":")
+    with (
+        socket.create_connection((host, int(port)), 5) as plain,
+        context.wrap_socket(plain, session=before) as secure,
+    ):
+        secure.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        answered = bool(secure.recv(9))
+        return Shaken(secure.version(), answered, bool(secure.session_reused), secure.session)
+
+
+def client_context(version: ssl.TLSVersion) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.set_alpn_protocols(["h2"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2], ids=["1.1", "1.2"])
 def test_tls_begins_with_1_2(tmp_path: Path, version: ssl.TLSVersion) -> None:
-    def shake(address: str, context: ssl.SSLContext) -> str | None:
-        host, _, port = address.rpartition(":")
-        with socket.create_connection((host, int(port)), 5) as plain, context.wrap_socket(plain) as secure:
-            return secure.version()
-
     async def scene(world: Secured) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.set_alpn_protocols(["h2"])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            context.minimum_version = context.maximum_version = version
+        context = client_context(version)
+        context.load_cert_chain(world.mounted.files.cert, world.mounted.files.key)
         if version is ssl.TLSVersion.TLSv1_2:
-            context.load_cert_chain(world.mounted.files.cert, world.mounted.files.key)
-            assert await asyncio.to_thread(shake, world.address, context) == "TLSv1.2"
+            assert (await asyncio.to_thread(shake, world.address, context)).version == "TLSv1.2"
         else:
             with pytest.raises(ssl.SSLError, match=r"UNEXPECTED_EOF|PROTOCOL_VERSION"):
                 await asyncio.to_thread(shake, world.address, context)
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_nobody_comes_in_with_an_expired_certificate_by_a_session_of_before(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    async def scene(world: Secured) -> None:
+        files = Mounted(tmp_path / "c", world.authority, world.authority.issue(NAME, ends=timedelta(seconds=2))).files
+        context = client_context(version)
+        context.load_cert_chain(files.cert, files.key)
+        first = await asyncio.to_thread(shake, world.address, context)
+        assert (first.answered, first.session is not None) == (True, True)
+        await asyncio.sleep(3)
+        try:
+            again = await asyncio.to_thread(shake, world.address, context, first.session)
+        except (ssl.SSLError, OSError):
+            return
+        assert (again.answered, again.resumed) == (False, False)
 
     play(tmp_path, scene)
