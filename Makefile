@@ -31,8 +31,8 @@ check: format lint types imports tests ## Format, lint, types, import contracts 
 fmt: $(READY) ## Format the source and apply the safe fixes; the only target that edits source
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-generate: $(READY) ## Write crds/ and docs/reference.md from the API models, clock.wasm from clock.wat
-	@$(BIN)/python tools/generate.py && $(BIN)/python tools/clock.py
+generate: $(READY) ## Write crds/, docs/reference.md and the chart's files from their models, clock.wasm from clock.wat
+	@$(BIN)/python -m tools.generate && $(BIN)/python tools/clock.py
 
 verify: generated goldens ## Fail, with a diff, where a generated or golden file is not what the source says
 
