@@ -11,33 +11,27 @@ from tests.chart.rendering import CHART, RELEASE, Object, run
 from tests.testbed.api import wait_for
 from tests.testbed.bed import CRDS, Bed, expect
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
+PLACE = "installed"
+"""The namespace of the release. Always the same, since the kinds that stay belong to it."""
 
 
-def helm(bed: Bed, namespace: str, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
+def helm(bed: Bed, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
     """A command of Helm on the cluster."""
-    place = (f"--kubeconfig={bed.kubeconfig}", f"--namespace={namespace}")
+    place = (f"--kubeconfig={bed.kubeconfig}", f"--namespace={PLACE}")
     if values is None:
         return run(*arguments, *place)
     return run(*arguments, *place, "--values=-", standard_input=json.dumps(values))
 
 
 @contextmanager
-def installed(
-    bed: Bed, namespace: str, values: Mapping[str, Any], chart: Path = CHART, *, kinds_stay: bool = False
-) -> Iterator[None]:
-    """The chart in a namespace of its own. Afterwards it is gone."""
-    made = bed.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-    expect(made, HTTPStatus.CREATED, HTTPStatus.CONFLICT)
-    helm(bed, namespace, "install", RELEASE, str(chart), values=values)
+def installed(bed: Bed, values: Mapping[str, Any], chart: Path = CHART) -> Iterator[None]:
+    """The chart in its namespace. Afterwards it is gone, but for the kinds where they are kept."""
+    expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": PLACE}}), HTTPStatus.CREATED, HTTPStatus.CONFLICT)
+    helm(bed, "install", RELEASE, str(chart), values=values)
     try:
         yield
     finally:
-        helm(bed, namespace, "uninstall", RELEASE)
-        if not kinds_stay:
-            for one in our_kinds(bed):
-                bed.api.delete(f"{CRDS}/{one['metadata']['name']}")
-            wait_for("our kinds to be gone", lambda: not our_kinds(bed))
+        helm(bed, "uninstall", RELEASE)
 
 
 def our_kinds(bed: Bed) -> list[Object]:

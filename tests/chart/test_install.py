@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.installing import everything, helm, installed, our_kinds
+from tests.chart.installing import PLACE, everything, helm, installed, our_kinds
 from tests.chart.rendering import CHART, RELEASE, Object
 from tests.testbed.api import wait_for
 from tests.testbed.bed import CRDS, Bed, expect
 
-NAMESPACE = "installed"
-SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+SECRETS = f"/api/v1/namespaces/{PLACE}/secrets"
 HELM_TLS = {"tls": {"mode": "helm"}}
 RENEW = "modelfleet.dev/renew-after"
 FORCED = "--force-conflicts"
@@ -38,12 +37,12 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def release(bed: Bed, older: Path) -> Iterator[None]:
-    with installed(bed, NAMESPACE, HELM_TLS, older):
+    with installed(bed, HELM_TLS, older):
         yield
 
 
 def upgrade(bed: Bed, *options: str, **values: Any) -> None:
-    helm(bed, NAMESPACE, "upgrade", RELEASE, str(CHART), *options, values={**HELM_TLS, **values})
+    helm(bed, "upgrade", RELEASE, str(CHART), *options, values={**HELM_TLS, **values})
 
 
 def end_soon(bed: Bed, name: str) -> None:
@@ -110,7 +109,7 @@ def test_both_sides_know_each_other_by_the_names_of_the_contract(bed: Bed, tmp_p
     asking = context(bed, tmp_path, "modelfleet-gateway-default-tls", ssl.Purpose.SERVER_AUTH)
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = serving.wrap_bio(to_server, to_client, server_side=True)
-    client = asking.wrap_bio(to_client, to_server, server_hostname=f"modelfleet-xds.{NAMESPACE}.svc")
+    client = asking.wrap_bio(to_client, to_server, server_hostname=f"modelfleet-xds.{PLACE}.svc")
     for side in (client, server, client, server):
         try:
             side.do_handshake()
@@ -121,23 +120,20 @@ def test_both_sides_know_each_other_by_the_names_of_the_contract(bed: Bed, tmp_p
 
 
 def test_nothing_is_left_but_the_kinds_that_were_to_be_kept(bed: Bed) -> None:
-    expect(
-        bed.api.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}}), HTTPStatus.CREATED, HTTPStatus.CONFLICT
-    )
-    account = ("ServiceAccount", NAMESPACE, "default")
+    expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": PLACE}}), HTTPStatus.CREATED, HTTPStatus.CONFLICT)
+    account = ("ServiceAccount", PLACE, "default")
     wait_for("the namespace to be furnished", lambda: account in everything(bed))
     before = everything(bed)
-    with installed(bed, NAMESPACE, HELM_TLS, kinds_stay=True):
+    with installed(bed, HELM_TLS):
         wait_for("pods", lambda: any(kind == "Pod" and "xds" in name for kind, _, name in everything(bed)))
-    wait_for(
-        "pods to be gone", lambda: not any(space == NAMESPACE and kind == "Pod" for kind, space, _ in everything(bed))
-    )
+    wait_for("pods to be gone", lambda: not any(space == PLACE and kind == "Pod" for kind, space, _ in everything(bed)))
     kinds = {("CustomResourceDefinition", "", one["metadata"]["name"]) for one in our_kinds(bed)}
     services = {("APIService", "", "v1alpha1.modelfleet.dev")}
     wait_for("the rest to be gone", lambda: everything(bed) - before <= kinds | services)
     assert len(kinds) == 3
-    for _, _, name in kinds:
-        bed.api.delete(f"{CRDS}/{name}")
-    with installed(bed, NAMESPACE, {**HELM_TLS, "crds": {"keep": False}}, kinds_stay=True):
+
+
+def test_kinds_go_where_they_were_not_to_be_kept(bed: Bed) -> None:
+    with installed(bed, {**HELM_TLS, "crds": {"keep": False}}):
         assert len(our_kinds(bed)) == 3
-    wait_for("the kinds to go, too", lambda: not our_kinds(bed))
+    wait_for("the kinds to go, too", lambda: not our_kinds(bed), patience=90)
