@@ -38,7 +38,7 @@ def listed(role: str, *, single: bool) -> set[Right]:
     found: set[Right] = set()
     for group, resource, verbs, where in ROLES[role]:
         if where.startswith(WHOLE):
-            places = () if single and "not with `--namespace`" in where else ("",)
+            places: tuple[str, ...] = () if single and "not with `--namespace`" in where else ("",)
         elif where.startswith(IN_SERVED):
             everywhere = (NAMESPACE,) if resource == "secrets" else ("",)
             places = (SECRETS if resource == "secrets" else SERVED) if single else everywhere

@@ -7,22 +7,20 @@ import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.chart.installing import PLACE, installed
-from tests.chart.rendering import template
+from tests.chart.rendering import NAMESPACE, template
 from tests.chart.test_rights import ROLES, granted
 from tests.cluster.keda import SCALED_OBJECT
 from tests.cluster.operator.objects import url
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.test_manual import _have_everything_made, _use_everything, used
-from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import FaultProxy
 
-TENANT = "tenant"
 # No pod of the release is to do by itself what the test looks at.
 IDLE: dict[str, Any] = {
     "tls": {"mode": "none"},
@@ -30,25 +28,28 @@ IDLE: dict[str, Any] = {
     "xds": {"replicas": 0},
     "gateways": {"default": {"replicas": 0}},
 }
-MODES = {
-    "all namespaces": {"secretsNamespaces": [TENANT]},
-    "single namespaces": {"watchNamespaces": [TENANT], "secretsNamespaces": [TENANT]},
-}
+MODES = ("everywhere", "single")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def tenant(bed: Bed) -> None:
-    """A namespace in which somebody has models."""
-    expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": TENANT}}), HTTPStatus.CREATED)
+class Installed(NamedTuple):
+    """A chart that is installed, and the namespace of somebody who has models."""
+
+    values: dict[str, Any]
+    tenant: str
+    single: bool
+
+
+@pytest.fixture(scope="module", params=MODES)
+def chart(request: pytest.FixtureRequest, bed: Bed) -> Iterator[Installed]:
+    """The chart in one of its modes."""
+    single = request.param == "single"
+    # What is gone in the background is in nobody's way in a namespace of one's own.
+    tenant = f"tenant-{request.param}"
+    expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": tenant}}), HTTPStatus.CREATED)
     bed.install([SCALED_OBJECT])
-
-
-@pytest.fixture(params=MODES)
-def values(request: pytest.FixtureRequest, bed: Bed) -> Iterator[dict[str, Any]]:
-    """The chart in one of its modes, installed."""
-    chosen = {**IDLE, **MODES[request.param]}
-    with installed(bed, chosen):
-        yield chosen
+    values = {**IDLE, "secretsNamespaces": [tenant], "watchNamespaces": [tenant] if single else []}
+    with installed(bed, values):
+        yield Installed(values, tenant, single)
 
 
 def token(bed: Bed, account: str, namespace: str = PLACE) -> str:
@@ -94,45 +95,39 @@ def allowed(bed: Bed, account: str, home: str, namespace: str) -> set[tuple[str,
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_api_server_allows_what_is_granted_and_nothing_else(bed: Bed, values: dict[str, Any], role: str) -> None:
-    rights = granted(template(values), f"modelfleet-{role}")
-    home = {"fleet-system": PLACE}
-    for namespace in (PLACE, TENANT, "kube-system"):
-        wanted = {right[1:] for right in rights if home.get(right[0], right[0]) in ("", namespace)}
+def test_the_api_server_allows_what_is_granted_and_nothing_else(bed: Bed, chart: Installed, role: str) -> None:
+    rights = granted(template(chart.values), f"modelfleet-{role}")
+    for namespace in (PLACE, chart.tenant, "kube-system"):
+        places = {"", NAMESPACE if namespace == PLACE else namespace}
+        wanted = {right[1:] for right in rights if right[0] in places}
         assert allowed(bed, f"modelfleet-{role}", PLACE, namespace) == wanted
 
 
-@pytest.mark.usefixtures("values")
-def test_gateways_and_tenants_are_allowed_nothing(bed: Bed) -> None:
-    for account, home in (("modelfleet-gateway", PLACE), ("default", TENANT)):
-        for namespace in (PLACE, TENANT, "kube-system"):
+def test_gateways_and_tenants_are_allowed_nothing(bed: Bed, chart: Installed) -> None:
+    for account, home in (("modelfleet-gateway", PLACE), ("default", chart.tenant)):
+        for namespace in (PLACE, chart.tenant, "kube-system"):
             assert allowed(bed, account, home, namespace) == set()
 
 
-def test_an_operator_with_the_charts_account_uses_all_that_it_may_and_lacks_nothing(
-    bed: Bed, values: dict[str, Any]
-) -> None:
-    single = "watchNamespaces" in values
-    options = [f"--namespace={TENANT}"] if single else []
+def test_an_operator_with_the_charts_account_uses_all_that_it_may_and_lacks_nothing(bed: Bed, chart: Installed) -> None:
+    tenant = chart.tenant
+    options = [f"--namespace={tenant}"] if chart.single else []
+    # One that is there already would leave the right to make it unused.
     bed.api.delete(f"/apis/coordination.k8s.io/v1/namespaces/{PLACE}/leases/modelfleet-operator")
     with FaultProxy(bed) as proxy:
-        operator = Operator(proxy, "operator", *options, f"--secrets-namespace={TENANT}")
+        operator = Operator(proxy, "operator", *options, f"--secrets-namespace={tenant}")
         become(bed, operator.kubeconfig, "modelfleet-operator")
         operator.start()
         try:
             operator.wait_until_ready()
             operator.wait_until_leading()
-            _use_everything(bed, TENANT, shared=not single)
-            _have_everything_made(bed, TENANT)
+            _use_everything(bed, tenant, shared=not chart.single)
+            _have_everything_made(bed, tenant)
             assert operator.metric("rbac_denied_total") == 0
         finally:
             operator.stop()
-            for kind in ("modeldeployments", "routingpolicies"):
-                bed.api.delete(f"/apis/modelfleet.dev/v1alpha1/namespaces/{TENANT}/{kind}")
             for family in ("cpu", "gpu"):
-                bed.api.delete(url("HardwareClass", "", f"{family}-{TENANT}"))
-        rights = {(verb, resource) for _, _, resource, verb in granted(template(values), "modelfleet-operator")}
+                bed.api.delete(url("HardwareClass", "", f"{family}-{tenant}"))
+        rights = {(verb, resource) for _, _, resource, verb in granted(template(chart.values), "modelfleet-operator")}
         assert used(proxy) == rights
     assert "Forbidden" not in operator.log_text()
-    pods = f"/api/v1/namespaces/{TENANT}/pods"
-    wait_for("pods to be gone", lambda: not bed.api.get(pods).body["items"], patience=60)

@@ -188,7 +188,7 @@ def test_every_field_of_the_schema_is_described_and_closed() -> None:
 
 
 def test_names_stay_short_enough_for_kubernetes() -> None:
-    fleets = {"gateways": {"b" * 14: {}}}
+    fleets: dict[str, Any] = {"gateways": {"b" * 14: {}}}
     text = run("template", "a" * 53, str(CHART), "--values=-", standard_input=json.dumps(fleets))
     longest = max(len(one["metadata"]["name"]) for one in yaml.safe_load_all(text) if one["kind"] == "Service")
     assert longest == 63
