@@ -342,6 +342,8 @@ CASES = (
         _default(podAnnotations={"a.example.com/b": "c"}, podLabels={"team": "edge"}),
     ),
     Case("long answers", _drains, _default(drainSeconds=300)),
+    # Kubernetes takes no sleep of nothing.
+    Case("no drain", lambda out: "lifecycle" not in out.container(GATEWAY, "envoy"), _default(drainSeconds=0)),
     Case(
         "no budgets and no policies",
         _quiet,

@@ -9,7 +9,8 @@ import yaml
 from tools.chart.base import Part
 from tools.chart.values import Values, defaults
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "http://json-schema.org/draft-07/schema#"
+"""Which every Helm reads. A description beside a reference is then for people alone."""
 NOTE = "Generated from tools/chart by `make generate`; edit that."
 README = f"""<!-- {NOTE} -->
 # The chart of modelfleet
