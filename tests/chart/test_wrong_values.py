@@ -70,3 +70,8 @@ def test_it_is_refused_by_the_name_of_the_field(values: dict[str, Any], where: s
         template(values)
     said = [line for line in str(refused.value).splitlines() if where in line and words in line]
     assert said, str(refused.value)
+
+
+def test_a_cluster_that_is_too_old_is_refused() -> None:
+    with pytest.raises(Refused, match=r"kubeVersion: >=1\.30\.0-0 which is incompatible with Kubernetes v1\.29"):
+        template({}, "--kube-version=1.29.9")
