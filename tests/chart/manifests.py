@@ -33,6 +33,6 @@ metadata:
 
 def rendered(chart: Path = CHART) -> str:
     """The file as it is to be."""
-    options = ["--set=tls.mode=none", "--set=crds.keep=false"]
+    options = ["--no-hooks", "--set=tls.mode=none", "--set=crds.keep=false"]
     text = run("template", "modelfleet", str(chart), f"--namespace={NAMESPACE}", *options)
     return HEAD + text.replace("app.kubernetes.io/managed-by: Helm", "app.kubernetes.io/managed-by: kubectl")

@@ -125,6 +125,8 @@ def test_nothing_is_left_but_the_kinds_that_were_to_be_kept(bed: Bed) -> None:
     wait_for("the namespace to be furnished", lambda: account in everything(bed))
     before = everything(bed)
     with installed(bed, HELM_TLS):
+        lease = {"metadata": {"name": "modelfleet-operator"}, "spec": {"holderIdentity": "an operator"}}
+        expect(bed.api.create(f"/apis/coordination.k8s.io/v1/namespaces/{PLACE}/leases", lease), HTTPStatus.CREATED)
         wait_for("pods", lambda: any(kind == "Pod" and "xds" in name for kind, _, name in everything(bed)))
     wait_for("pods to be gone", lambda: not any(space == PLACE and kind == "Pod" for kind, space, _ in everything(bed)))
     kinds = {("CustomResourceDefinition", "", one["metadata"]["name"]) for one in our_kinds(bed)}
