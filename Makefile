@@ -15,8 +15,8 @@ LOCKER  := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt generate verify golden bench soak engine cluster cluster-down lock clean
-.PHONY: format lint types imports tests generated goldens properties dataplane controlplane
+.PHONY: help demo test check fmt generate manifests verify golden bench soak engine cluster cluster-down lock clean
+.PHONY: format lint types imports tests generated goldens properties dataplane controlplane chart
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -24,15 +24,18 @@ help: ## List the targets
 demo: $(READY) ## Set up, serve a sample fleet with a real Envoy, show a routed answer and its reasons
 	@$(BIN)/modelfleet demo
 
-test: check verify properties dataplane controlplane ## Set up, check, verify, properties, a real Envoy and control plane: what CI runs
+test: check verify properties dataplane controlplane chart ## Set up, check, verify, properties, a real Envoy, control plane and chart: what CI runs
 
 check: format lint types imports tests ## Format, lint, types, import contracts and tests: offline, in two minutes
 
 fmt: $(READY) ## Format the source and apply the safe fixes; the only target that edits source
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-generate: $(READY) ## Write crds/ and docs/reference.md from the API models, clock.wasm from clock.wat
-	@$(BIN)/python tools/generate.py && $(BIN)/python tools/clock.py
+generate: $(READY) ## Write crds/, docs/reference.md and the chart's files from their models, clock.wasm from clock.wat
+	@$(BIN)/python -m tools.generate && $(BIN)/python tools/clock.py
+
+manifests: $(READY) ## Write manifests/install.yaml as Helm renders the chart
+	@$(BIN)/python -m tests.chart manifests
 
 verify: generated goldens ## Fail, with a diff, where a generated or golden file is not what the source says
 
@@ -97,6 +100,10 @@ dataplane: $(READY)
 controlplane: $(READY)
 	@$(BIN)/python -m tests.testbed build
 	@$(BIN)/python -m tests.cluster
+
+chart: $(READY)
+	@$(BIN)/python -m tests.chart build
+	@$(PHASE) $@ $(PYTEST) -q tests/chart
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name a Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

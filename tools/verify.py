@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # Folders that hold generated files and nothing else, so that a file too many is a difference too.
-WHOLE = ("crds",)
+WHOLE = ("crds", "charts/modelfleet/files/crds")
 
 
 def files_below(root: Path) -> set[str]:
@@ -31,7 +31,7 @@ def differences(tree: Path, scratch: Path) -> Iterator[str]:
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, str(ROOT / "tools/generate.py"), "--into", folder], check=True, cwd=ROOT)
+        subprocess.run([sys.executable, "-m", "tools.generate", "--into", folder], check=True, cwd=ROOT)
         found = list(differences(ROOT, Path(folder)))
         count = len(files_below(Path(folder)))
     if found:

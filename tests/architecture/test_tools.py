@@ -21,6 +21,7 @@ TARGETS = [
         "check",
         "fmt",
         "generate",
+        "manifests",
         "verify",
         "golden",
         "bench",

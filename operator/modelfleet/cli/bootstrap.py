@@ -48,6 +48,12 @@ LONGEST = 253
 @click.option(
     "-o", "--output", type=click.Choice(["json", "yaml"]), default="json", show_default=True, help="How to print it."
 )
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write it to this file, where nobody is there to redirect what is printed.",
+)
 def command(  # noqa: PLR0913, PLR0917 - an option each
     gateway: str,
     xds: tuple[str, ...],
@@ -57,6 +63,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     zone: str,
     tls_secrets: str | None,
     output: Literal["json", "yaml"],
+    to: Path | None,
     tls: "TlsFiles | None",
 ) -> None:
     """Print what an Envoy is started with to join a gateway.
@@ -83,7 +90,25 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     )
     if secured and tls_secrets:
         _write_secrets(secured, tls_secrets)
-    click.echo(quoted_yaml(rendered) if output == "yaml" else json.dumps(rendered, indent=2) + "\n", nl=False)
+    text = quoted_yaml(rendered) if output == "yaml" else json.dumps(rendered, indent=2) + "\n"
+    _write(to, text, output)
+
+
+def _write(to: Path | None, text: str, output: str) -> None:
+    if to is None:
+        click.echo(text, nl=False)
+        return
+    if to.suffix != f".{output}":
+        message = f"{str(to)!r} must end in .{output}, by which Envoy knows what is in it: rename it, or give --output"
+        raise click.BadParameter(message, param_hint="'--to'")
+    # Whoever reads it finds all of it or none: a container that starts anew may find an older one there.
+    beside = to.with_name(f".{to.name}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(to)
+    except OSError as error:
+        message = f"{str(to)!r} cannot be written: {error.strerror or error}"
+        raise click.BadParameter(message, param_hint="'--to'") from None
 
 
 def _name(text: str, option: str) -> str:

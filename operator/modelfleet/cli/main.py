@@ -18,6 +18,7 @@ COMMANDS = {
     "completion": "Print the completion script of a shell.",
     "crds": "Print the CustomResourceDefinitions.",
     "demo": "Show one routed answer, and why it went where it went.",
+    "drain": "Tell the Envoy beside this to let go of its clients.",
     "lint": "Check manifests, without a cluster.",
     "operator": "Watch a cluster, and write what is true of each object into its status.",
     "records": "Read decision records: list, sum up, explain one.",

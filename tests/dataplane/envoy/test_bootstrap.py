@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Self
 
@@ -86,6 +87,18 @@ class Scene:
             (self._listen.host, self._listen.port), "POST", CHAT, [("content-type", "application/json")], chat(name)
         )
 
+    def kept(self) -> dict[str, str]:
+        """The headers of an answer to a client that would keep its connection."""
+        connection = HTTPConnection(self._listen.host, self._listen.port, timeout=10)
+        try:
+            connection.request("POST", CHAT, chat("auto"), {"content-type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
+            return {name.lower(): value for name, value in answer.getheaders()}
+        finally:
+            connection.close()
+
     @property
     def used(self) -> ControlPlane:
         """The control plane that the Envoy is connected to."""
@@ -126,6 +139,18 @@ def test_where_one_control_plane_goes_away_another_takes_over_within_seconds(sce
         scene.serve(other, name=f"name-{turn}")
         wait_for(lambda: scene.ask(f"name-{turn}").status == 200, "the edit is in force", SOON_S)  # noqa: B023
         scene.serve(gone, name=f"name-{turn}")
+
+
+def test_an_envoy_that_is_drained_serves_on_and_sends_its_clients_elsewhere(scene: Scene) -> None:
+    scene.serve(scene.planes[0])
+    scene.envoy._command += ["--drain-strategy", "immediate"]
+    scene.envoy.start()
+    scene.envoy.wait_until_ready()
+    assert "close" not in scene.kept().values()
+    result = CliRunner().invoke(main, ["drain", "--admin", scene.envoy.bootstrap.admin])
+    assert (result.exit_code, result.output) == (0, "")
+    assert [scene.kept().get("connection") for _ in range(3)] == ["close"] * 3
+    assert not scene.envoy.ended
 
 
 @pytest.mark.parametrize("name", ["n", "yes", "1e3", "nan", "inf", "0x10", "null", "~"])

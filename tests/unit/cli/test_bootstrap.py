@@ -164,6 +164,24 @@ def test_a_name_of_several_lines_is_refused(option: str, name: str) -> None:
     assert f"Invalid value for '{option}': must be a name on one line" in refusal("--xds", "xds:1", option, name)
 
 
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_it_can_be_written_where_no_shell_is_to_redirect_it(tmp_path: Path, form: str) -> None:
+    file = tmp_path / f"envoy.{form}"
+    file.write_text("what was there before")
+    asked = ("--xds", "/run/xds.sock", "-o", form)
+    assert (bootstrap(*asked, "--to", str(file)).stdout, sorted(tmp_path.iterdir())) == ("", [file])
+    assert file.read_text() == bootstrap(*asked).stdout
+
+
+def test_a_file_that_envoy_would_misread_or_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    wrong = refusal("--xds", "xds:18000", "--to", str(tmp_path / "envoy.yaml"))
+    assert "'--to'" in wrong
+    assert "must end in .json" in wrong
+    assert "cannot be written: No such file or directory" in refusal(
+        "--xds", "xds:1", "--to", str(tmp_path / "a/b.json")
+    )
+
+
 def tls_of(*arguments: str, folder: Path) -> tuple[Any, Any]:
     """What Envoy is told of the connection, and by whom it checks the other side."""
     shown = bootstrap(*TLS, "--tls-secrets", str(folder), *arguments)

@@ -1,0 +1,79 @@
+"""What the pages and the manifests say of the chart is what it renders."""
+
+import json
+import re
+from fractions import Fraction
+
+import yaml
+
+from tests.chart.manifests import STORED, rendered
+from tests.chart.rendering import CHART, ROOT, containers, template
+
+DOCS = ROOT / "docs"
+ALERTS = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["alerts"]
+METRIC = re.compile(r"modelfleet_\w+")
+SUFFIX = re.compile(r"_(bucket|sum|count)$")
+
+
+def known_metrics() -> set[str]:
+    """Those that the pages on the roles list, which are held to what the roles serve where these run."""
+    pages = "".join((DOCS / f"{name}.md").read_text() for name in ("operator", "gateways", "relay"))
+    return set(re.findall(r"`(modelfleet_[a-z_]+)[`{]", pages))
+
+
+def test_alerts_and_the_dashboard_ask_for_metrics_that_there_are() -> None:
+    dashboard = json.loads((CHART / "files" / "dashboard.json").read_text())
+    asked = [alert["expr"] for alert in ALERTS]
+    asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [one["query"] for one in dashboard["templating"]["list"]]
+    names = {
+        name if name in known_metrics() else SUFFIX.sub("", name) for text in asked for name in METRIC.findall(text)
+    }
+    assert len(names) >= 15
+    assert names - known_metrics() == set()
+
+
+def test_each_alert_has_a_paragraph_that_its_link_leads_to() -> None:
+    text = (DOCS / "runbooks.md").read_text()
+    paragraphs = re.findall(r"^## (\w+)\n\n(\S.+)", text, re.MULTILINE)
+    assert [name for name, _ in paragraphs] == [alert["alert"] for alert in ALERTS]
+    rule = template({"monitoring": {"rules": {"enabled": True}}}).one("PrometheusRule", "modelfleet")
+    for alert in rule["spec"]["groups"][0]["rules"]:
+        page, _, anchor = alert["annotations"]["runbook_url"].partition("#")
+        assert page.endswith("docs/runbooks.md")
+        assert anchor == alert["alert"].lower()
+
+
+def test_the_manifest_is_what_the_chart_renders_and_holds_no_key() -> None:
+    assert STORED.read_text() == rendered(), "run `make manifests`"
+    objects = [one for one in yaml.load_all(STORED.read_text(), Loader=yaml.CSafeLoader) if one]
+    assert objects[0]["kind"] == "Namespace"
+    assert "Secret" not in {one["kind"] for one in objects}
+    base = yaml.safe_load((STORED.parent / "kustomization.yaml").read_text())
+    assert all((STORED.parent / name).is_file() for name in base["resources"])
+
+
+def test_pages_name_values_that_there_are() -> None:
+    table = (CHART / "README.md").read_text()
+    values = set(re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE))
+    known = {value.rsplit(".", up)[0] for value in values for up in range(value.count(".") + 1)}
+    tops = {value.partition(".")[0] for value in values if "." in value} - {"global"}
+    for name in ("install", "rights", "troubleshooting", "runbooks"):
+        text = (DOCS / f"{name}.md").read_text()
+        named = {one for one in re.findall(r"`(\w+(?:\.\w+)+)(?::[^`]*)?`", text) if one.partition(".")[0] in tops}
+        assert named - known == set(), name
+
+
+def test_the_page_counts_what_is_asked_for() -> None:
+    out = template({})
+    cpu, memory = Fraction(0), 0
+    for one in out.all("Deployment"):
+        asked = [
+            it["resources"]["requests"]
+            for it in containers(one["spec"]["template"]["spec"])
+            if it["name"] != "bootstrap"
+        ]
+        cpu += one["spec"]["replicas"] * sum(Fraction(it["cpu"].removesuffix("m")) for it in asked) / 1000
+        memory += one["spec"]["replicas"] * sum(int(it["memory"].removesuffix("Mi")) for it in asked)
+    said = f"{float(cpu):.1f} CPU and {memory / 1024:.1f} GiB in all"
+    assert said in re.sub(r"\s+", " ", (DOCS / "install.md").read_text())
