@@ -221,6 +221,7 @@ def test_nothing_is_sent_twice_to_a_gateway_that_never_went() -> None:
         version = await all_up(it)
         await it.envoy.leave()
         await it.stop_relay()
+        await until(lambda: type(it.events[-1]).__name__ == "Disconnected")
         it.events.clear()
         it.counted.clear()
         it.envoy.received = 0
