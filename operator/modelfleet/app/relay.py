@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfleet import __version__
+from modelfleet.app.tls import warn_of_clear, watched_tls
 from modelfleet.controllers.serving import Serving
+from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.kube.errors import Unusable
 from modelfleet.telemetry import Telemetry
 from modelfleet.xds.cachefile import CacheFile
+from modelfleet.xds.dial import Dial
 from modelfleet.xds.mirror import Who
 from modelfleet.xds.relay import Happened, Relay
 
@@ -37,6 +40,8 @@ class RelayOptions:
     """Who the gateway is at the central servers."""
     listen: str
     metrics: str | None = None
+    tls: TlsFiles | None = None
+    """Those of a client of the central servers, all of which then speak TLS."""
 
 
 def run_relay(options: RelayOptions) -> None:
@@ -45,6 +50,10 @@ def run_relay(options: RelayOptions) -> None:
         raise Unusable("--upstream: must name at least one server")
     upstream = [parse_address("--upstream", address, lowest=1) for address in options.upstream]
     listen = parse_address("--listen", options.listen, lowest=0)
+    if options.tls and (socket := next((one for one in upstream if one.startswith("unix:")), None)):
+        raise Unusable(
+            f"--upstream {socket.removeprefix('unix:')}: a socket is without TLS: leave out --tls-cert and such"
+        )
     file = CacheFile(options.cache, options.gateway)
     try:
         file.prepare()
@@ -68,8 +77,10 @@ async def _run(options: RelayOptions, upstream: list[str], listen: str, file: Ca
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     telemetry = Telemetry()
-    relay = Relay(Who(options.node, options.gateway), upstream, file, _counts(telemetry))
+    dial = Dial(watched_tls(options.tls, telemetry, serves=False) if options.tls else None)
+    relay = Relay(Who(options.node, options.gateway), upstream, file, _counts(telemetry), dial)
     _measure(telemetry, relay)
+    warn_of_clear(listen, "a relay serves the Envoy beside it: listen on loopback, or at the path of a socket")
     log.info("modelfleet %s, relay of gateway %r, node %r", __version__, options.gateway, options.node)
     with _serving(options.metrics, telemetry, relay):
         try:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from modelfleet import __version__
 from modelfleet.app.eyes import Eyes, Sights
 from modelfleet.app.role import run_role
+from modelfleet.app.tls import door_of
 from modelfleet.compiler import FleetPlan, compile_fleet
 from modelfleet.controllers.lists import SWEEP_S
 from modelfleet.controllers.loop import Pace
 from modelfleet.controllers.serving import Page
 from modelfleet.envoy.check import Defect, Seen
+from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.findings import Key
 from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.lastgood import OUTLASTING, last_good
@@ -56,6 +58,8 @@ class XdsOptions:
     """Those in which it may read Secrets; all that it serves where none is named."""
     metrics: str | None = None
     resync: float = SWEEP_S
+    tls: TlsFiles | None = None
+    """Those of the server of gateways, which then asks for theirs."""
 
 
 class Xds:
@@ -71,7 +75,7 @@ class Xds:
         self.pages: Mapping[str, Page] = {"/acks": AcksPage(self.acks)}
         self._listen = options.listen
         self._gateways = {one.name: one for one in options.gateways}
-        self._plane = Plane(options.listen, self._hear)
+        self._plane = Plane(options.listen, self._hear, door_of(options.tls, options.listen, self.telemetry))
         self._in_force = InForce()
         self._seen: dict[str, Seen] = {}
         self._defects: tuple[Defect, ...] = ()

@@ -57,6 +57,16 @@ def _hint(text: str) -> str:
     return "" if ":" in text else "the port is missing"
 
 
+def is_host(text: str) -> bool:
+    """Whether it is the name of a host, or an address without a port."""
+    return _is_host(text, is_six=":" in text)
+
+
+def host_of(address: str) -> str:
+    """The host of an address that has been read."""
+    return address.rpartition(":")[0].strip("[]")
+
+
 def _is_host(host: str, *, is_six: bool) -> bool:
     try:
         if is_six:

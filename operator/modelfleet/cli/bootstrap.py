@@ -2,10 +2,16 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+from modelfleet.cli.tls import NAME, tls_options
+
+if TYPE_CHECKING:
+    from modelfleet.envoy.mtls import TlsFiles
 
 ADMIN = "127.0.0.1:9901"
 LONGEST = 253
@@ -33,6 +39,12 @@ LONGEST = 253
 )
 @click.option("--region", default="", metavar="NAME", help="The region that it runs in.")
 @click.option("--zone", default="", metavar="NAME", help="The zone that it runs in.")
+@tls_options
+@click.option(
+    "--tls-secrets",
+    metavar="DIR",
+    help="Where two small files are written by which Envoy reads those of TLS: only so it takes renewed ones.",
+)
 @click.option(
     "-o", "--output", type=click.Choice(["json", "yaml"]), default="json", show_default=True, help="How to print it."
 )
@@ -49,8 +61,10 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     admin: str,
     region: str,
     zone: str,
+    tls_secrets: str | None,
     output: Literal["json", "yaml"],
     to: Path | None,
+    tls: "TlsFiles | None",
 ) -> None:
     """Print what an Envoy is started with to join a gateway.
 
@@ -69,15 +83,21 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     check_label(gateway, "'--gateway'")
     node = _name(node or node_name(), "--node")
     region, zone = _name(region, "--region"), _name(zone, "--zone")
-    rendered = render_bootstrap(Bootstrap(gateway, node, _control_planes(xds), _admin(admin), region, zone))
+    addresses = _control_planes(xds)
+    secured = _secured(tls, tls_secrets, addresses)
+    rendered = render_bootstrap(
+        Bootstrap(gateway, node, addresses, _admin(admin), region, zone, secured, tls_secrets or "")
+    )
+    if secured and tls_secrets:
+        _write_secrets(secured, tls_secrets)
     text = quoted_yaml(rendered) if output == "yaml" else json.dumps(rendered, indent=2) + "\n"
+    _write(to, text, output)
+
+
+def _write(to: Path | None, text: str, output: str) -> None:
     if to is None:
         click.echo(text, nl=False)
-    else:
-        _write(to, text, output)
-
-
-def _write(to: Path, text: str, output: str) -> None:
+        return
     if to.suffix != f".{output}":
         message = f"{str(to)!r} must end in .{output}, by which Envoy knows what is in it: rename it, or give --output"
         raise click.BadParameter(message, param_hint="'--to'")
@@ -96,6 +116,44 @@ def _name(text: str, option: str) -> str:
         message = f"must be a name on one line, of at most {LONGEST} characters"
         raise click.BadParameter(message, param_hint=f"'{option}'")
     return text
+
+
+def _secured(tls: "TlsFiles | None", secrets: str | None, addresses: tuple[str, ...]) -> "TlsFiles | None":
+    """The files with the name of the server. Raises UsageError or BadParameter."""
+    from modelfleet.cli.addresses import host_of
+    from modelfleet.envoy.bootstrap import is_path
+
+    if (tls is None) != (not secrets):
+        raise click.UsageError(
+            "--tls-cert and such and --tls-secrets belong together: Envoy reads the ones by the other"
+        )
+    if tls is None:
+        return None
+    if socket := next(filter(is_path, addresses), None):
+        raise click.BadParameter(f"{socket!r} is a socket, which is without TLS: give HOST:PORT", param_hint="'--xds'")
+    paths = (("--tls-cert", tls.cert), ("--tls-key", tls.key), ("--tls-ca", tls.ca), ("--tls-secrets", secrets or ""))
+    for option, path in paths:
+        if not path.startswith("/"):
+            message = f"{path!r} must be a path from the root on: Envoy may be started in another folder"
+            raise click.BadParameter(message, param_hint=f"'{option}'")
+    if tls.cert.rpartition("/")[0] != tls.key.rpartition("/")[0]:
+        raise click.BadParameter("must be in the folder of --tls-cert, which Envoy watches", param_hint="'--tls-key'")
+    hosts = set(map(host_of, addresses))
+    if not tls.server_name and len(hosts) > 1:
+        raise click.UsageError(f"{NAME}: say what all servers of --xds are called in their certificates")
+    return replace(tls, server_name=tls.server_name or hosts.pop())
+
+
+def _write_secrets(tls: "TlsFiles", folder: str) -> None:
+    from modelfleet.envoy.mtls import secret_files
+
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for path, content in secret_files(tls, folder).items():
+            Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        message = f"{folder!r} cannot be written: {error.strerror or error}"
+        raise click.BadParameter(message, param_hint="'--tls-secrets'") from error
 
 
 def _control_planes(texts: Iterable[str]) -> tuple[str, ...]:

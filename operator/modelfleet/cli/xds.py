@@ -2,16 +2,30 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from modelfleet.cli.addresses import Reader
 from modelfleet.cli.gatewayspec import FORM
+from modelfleet.cli.tls import tls_options
+
+if TYPE_CHECKING:
+    from modelfleet.envoy.mtls import TlsFiles
 
 EXIT_UNUSABLE = 2
 HOST, PORT = "127.0.0.1", 18000
 OF_CENTRAL = ("namespaces", "secrets", "resync")
-OF_RELAY = ("node",)
+OF_RELAY = ("node", "tls_server_name")
+
+
+class Served(NamedTuple):
+    """What every server is told, a relay too."""
+
+    listen: str
+    gateways: tuple[str, ...]
+    metrics: str | None
+    tls: "TlsFiles | None"
 
 
 @click.command("xds")
@@ -72,6 +86,7 @@ OF_RELAY = ("node",)
 @click.option(
     "--node", metavar="ID", help="What a relay's Envoy is called.  [default: $POD_NAME, else the host's name]"
 )
+@tls_options
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
@@ -90,6 +105,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     node: str | None,
     log_format: str,
     log_level: str,
+    tls: "TlsFiles | None",
 ) -> None:
     """Program gateways from what a cluster holds, and tell what they acknowledged.
 
@@ -110,9 +126,9 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     set_up(log_format, log_level)
     try:
         if cache is not None:
-            _relay(listen, gateways, upstream, cache, node, metrics)
+            _relay(Served(listen, gateways, metrics, tls), upstream, cache, node)
         else:
-            _central(listen, gateways, namespaces, secrets, metrics, resync)
+            _central(Served(listen, gateways, metrics, tls), namespaces, secrets, resync)
     except Unusable as error:
         click.echo(f"modelfleet xds: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)
@@ -126,21 +142,16 @@ def _check(context: click.Context, *, relays: bool, has_cache: bool) -> None:
     for name in OF_CENTRAL if relays else OF_RELAY:
         given = context.get_parameter_source(name)
         if given is click.core.ParameterSource.COMMANDLINE:
-            option = {"namespaces": "--namespace", "secrets": "--secrets-namespace"}.get(name, f"--{name}")
+            option = {"namespaces": "--namespace", "secrets": "--secrets-namespace"}.get(
+                name, f"--{name.replace('_', '-')}"
+            )
             why = (
                 "is not for a relay, which sees no cluster" if relays else "is for a relay: add --upstream and --cache"
             )
             raise click.UsageError(f"{option} {why}")
 
 
-def _central(
-    listen: str,
-    gateways: tuple[str, ...],
-    namespaces: tuple[str, ...],
-    secrets: tuple[str, ...],
-    metrics: str | None,
-    resync: float,
-) -> None:
+def _central(served: Served, namespaces: tuple[str, ...], secrets: tuple[str, ...], resync: float) -> None:
     from modelfleet.app.xds import XdsOptions, run_xds
     from modelfleet.cli.gatewayspec import read_gateways
     from modelfleet.cli.lint import check_label
@@ -149,23 +160,22 @@ def _central(
         check_label(name, "'-n' / '--namespace'")
     for name in secrets:
         check_label(name, "'--secrets-namespace'")
+    listen, gateways, metrics, tls = served
+    if tls and listen.startswith("/"):
+        raise click.UsageError(
+            "--tls-cert and such are for a --listen ADDR:PORT: who may open the path of a socket is said by its rights"
+        )
     listen = f"unix:{listen}" if listen.startswith("/") else listen
-    run_xds(XdsOptions(listen, read_gateways(gateways), namespaces, secrets, metrics, resync))
+    run_xds(XdsOptions(listen, read_gateways(gateways), namespaces, secrets, metrics, resync, tls))
 
 
-def _relay(
-    listen: str,
-    gateways: tuple[str, ...],
-    upstream: tuple[str, ...],
-    cache: Path,
-    node: str | None,
-    metrics: str | None,
-) -> None:
+def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | None) -> None:
     from modelfleet.app.relay import RelayOptions, run_relay
     from modelfleet.cli.gatewayspec import read_gateways
     from modelfleet.cli.nodename import node_name
     from modelfleet.fleet.world import Gateway
 
+    listen, gateways, metrics, tls = served
     found = read_gateways(gateways)
     if len(found) > 1:
         raise click.UsageError("a relay is beside the Envoy of one gateway: give one --gateway")
@@ -173,4 +183,4 @@ def _relay(
         raise click.UsageError(
             "--gateway: what an Envoy does is said where the relay is fed: give a relay the name alone"
         )
-    run_relay(RelayOptions(upstream, cache, found[0].name, node or node_name(), listen, metrics))
+    run_relay(RelayOptions(upstream, cache, found[0].name, node or node_name(), listen, metrics, tls))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
+from modelfleet.envoy.mtls import TlsFiles, transport_socket
+
 XDS = "xds"
 STATS = ("cluster_manager.", "control_plane.", "server.", "listener_manager.", "http.gateway.", "listener.")
 
@@ -39,6 +41,10 @@ class Bootstrap:
     admin: str
     region: str = ""
     zone: str = ""
+    tls: TlsFiles | None = None
+    """With a server name. Without it the control plane is spoken to in clear."""
+    secrets: str = ""
+    """The folder where the files are that Envoy reads those of TLS by."""
 
 
 def render_bootstrap(bootstrap: Bootstrap) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def render_bootstrap(bootstrap: Bootstrap) -> dict[str, Any]:
             "cds_config": source,
             "lds_config": source,
         },
-        "static_resources": {"clusters": [_control_plane(bootstrap.xds)]},
+        "static_resources": {"clusters": [_control_plane(bootstrap)]},
         "cluster_manager": {"enable_deferred_cluster_creation": False},
         # Counters for every cluster are what a large fleet's memory goes to.
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"prefix": name} for name in STATS]}}},
@@ -101,11 +107,13 @@ def _node(bootstrap: Bootstrap) -> Mapping[str, Any]:
     return node
 
 
-def _control_plane(addresses: tuple[str, ...]) -> Mapping[str, Any]:
-    endpoints = [{"endpoint": {"address": _address(address)}} for address in addresses]
+def _control_plane(bootstrap: Bootstrap) -> Mapping[str, Any]:
+    endpoints = [{"endpoint": {"address": _address(address)}} for address in bootstrap.xds]
+    secured = {"transport_socket": transport_socket(bootstrap.tls, bootstrap.secrets)} if bootstrap.tls else {}
     return {
         "name": XDS,
-        **_discovery(addresses),
+        **_discovery(bootstrap.xds),
+        **secured,
         "connect_timeout": "1s",
         "load_assignment": {"cluster_name": XDS, "endpoints": [{"lb_endpoints": endpoints}]},
         "outlier_detection": EJECTION,

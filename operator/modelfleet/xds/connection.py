@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf.message import DecodeError
 
 from modelfleet.xds.cache import NodeStatus, SnapshotCache
+from modelfleet.xds.door import Context, Peer
 from modelfleet.xds.events import Connected, Disconnected, Event, Refusal
 from modelfleet.xds.stream import AdsStream, Request, Response
 
@@ -21,26 +21,29 @@ OnEvent = Callable[[str, str, Event], None]
 LOOK_S = 5.0
 """How often a stream is looked at that has no news and waits for nothing."""
 
-Context = grpc.aio.ServicerContext[bytes, Any]
 
-
-async def next_request(requests: AsyncIterator[bytes], context: Context) -> Request | None:
-    """The next request; None when the client has no more. What cannot be read ends the stream."""
+async def next_request(requests: AsyncIterator[bytes], context: Context, peer: Peer) -> Request | None:
+    """The next request; None when the client has no more. What cannot be read ends the stream, and so does a node
+    that the client may not be.
+    """
     async for data in requests:
         try:
-            return discovery_pb2.DeltaDiscoveryRequest.FromString(data)
+            request = discovery_pb2.DeltaDiscoveryRequest.FromString(data)
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this is no DeltaDiscoveryRequest")
+        if objection := peer.objection(request.node.id, request.node.cluster):
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, objection)
+        return request
     return None
 
 
 class Connection:
     """A client from its first request to its end. Nothing is queued for it: a slow one gets the latest, later."""
 
-    def __init__(self, number: int, node: Any, cache: SnapshotCache, on_event: OnEvent, linger: float) -> None:
+    def __init__(self, number: int, peer: Peer, cache: SnapshotCache, on_event: OnEvent, linger: float) -> None:
         self._number = number
-        self._node_id: str = node.id
-        self._gateway: str = node.cluster
+        self._peer = peer
+        self._node_id, self._gateway = peer.node_id, peer.gateway
         self._cache = cache
         self._on_event = on_event
         self._stream = AdsStream(linger)
@@ -85,7 +88,7 @@ class Connection:
                 await self._pass_on(self._stream.on_request(request), context)
                 if self._stream.wakes_at != before:
                     self._woken.set()  # who waits for news does not know that there is something else to wait for
-            request = await next_request(requests, context)
+            request = await next_request(requests, context, self._peer)
 
     async def _follow_cache(self, context: Context) -> None:
         while True:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.connection import OnEvent
+from modelfleet.xds.door import Door
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import GatewayResources
 
@@ -24,9 +25,10 @@ log = logging.getLogger(__name__)
 class Plane:
     """Serves what is published, from when it is opened. For several threads at once."""
 
-    def __init__(self, address: str, on_event: OnEvent) -> None:
-        """`on_event` is called in the thread of the server."""
+    def __init__(self, address: str, on_event: OnEvent, door: Door | None = None) -> None:
+        """`on_event` is called in the thread of the server. Without a door everybody may come in."""
         self._address = address
+        self._door = door
         self._cache = SnapshotCache()
         self._on_event = on_event
         self._loop = asyncio.new_event_loop()
@@ -49,7 +51,7 @@ class Plane:
     def open(self) -> None:
         """Lets gateways connect; RuntimeError where the port is taken. To be called when all is published."""
         if self._server is None:
-            server = AdsServer(self._cache, self._on_event)
+            server = AdsServer(self._cache, self._on_event, door=self._door)
             where = self._run(server.start(self._address))
             self._server = server
             log.info("gateways are served at %s", where)

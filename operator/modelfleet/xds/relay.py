@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.cachefile import CacheFile
+from modelfleet.xds.dial import Dial
 from modelfleet.xds.events import Ack, Connected, Event, Refusal
 from modelfleet.xds.keeper import Keeper
 from modelfleet.xds.mirror import Mirror, Request, Response, Who
@@ -33,7 +34,14 @@ class Happened(Enum):
 class Relay:
     """The parts, and who tells whom. For one event loop."""
 
-    def __init__(self, who: Who, upstream: Sequence[str], file: CacheFile, count: Callable[[Happened], None]) -> None:
+    def __init__(
+        self,
+        who: Who,
+        upstream: Sequence[str],
+        file: CacheFile,
+        count: Callable[[Happened], None],
+        dial: Dial | None = None,
+    ) -> None:
         self._who = who
         self._count = count
         self._cache = SnapshotCache()
@@ -41,7 +49,7 @@ class Relay:
         self._server = AdsServer(self._cache, self._heard, linger=0)
         self._keeper = Keeper(file, lambda done: count(Happened.WRITTEN if done else Happened.NOT_WRITTEN))
         self._mirror = Mirror(self._keeper.load())
-        self._upstream = Upstream(upstream, self)
+        self._upstream = Upstream(upstream, self, dial=dial)
         self._published: GatewayResources | None = None
         self._waiting: asyncio.TimerHandle | None = None
 

@@ -9,7 +9,8 @@ import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.xds.cache import SnapshotCache
-from modelfleet.xds.connection import Connection, Context, OnEvent, next_request
+from modelfleet.xds.connection import Connection, OnEvent, next_request
+from modelfleet.xds.door import Context, Door
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,11 @@ OPTIONS = (
 class AdsServer:
     """Serves what the cache has. Start it after the first publish: until then its streams only wait."""
 
-    def __init__(self, cache: SnapshotCache, on_event: OnEvent, linger: float = LINGER_S) -> None:
+    def __init__(
+        self, cache: SnapshotCache, on_event: OnEvent, linger: float = LINGER_S, door: Door | None = None
+    ) -> None:
+        """Without a door whoever can connect is believed."""
+        self._door = door or Door()
         self._cache = cache
         self._linger = linger
         self._on_event = on_event
@@ -58,7 +63,7 @@ class AdsServer:
             ),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
-        port = server.add_insecure_port(address)
+        port = self._door.add_to(server, address)
         await server.start()
         self._server = server
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
@@ -73,12 +78,13 @@ class AdsServer:
         await server.stop(grace)
 
     async def _serve(self, requests: AsyncIterator[bytes], context: Context) -> None:
-        first = await next_request(requests, context)
+        peer = self._door.peer(context)
+        first = await next_request(requests, context, peer)
         if first is None:
             return
         if not first.node.id or not first.node.cluster:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "node.id and node.cluster must be set")
-        connection = Connection(next(self._numbers), first.node, self._cache, self._on_event, self._linger)
+        connection = Connection(next(self._numbers), peer, self._cache, self._on_event, self._linger)
         self._connections.add(connection)
         try:
             await connection.run(first, requests, context)

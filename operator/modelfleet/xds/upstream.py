@@ -13,6 +13,7 @@ from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.kube.backoff import Backoff
 from modelfleet.kube.errors import one_line
+from modelfleet.xds.dial import Channel, Dial
 from modelfleet.xds.mirror import Request, Response
 
 _METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
@@ -20,6 +21,8 @@ _MAX_MESSAGE = 64 * 1024 * 1024
 
 CONNECT_S = 5.0
 MOST_PAUSE_S = 5.0
+HEARD_S = 1.0
+"""A stream that brought nothing counts after so long: one that the server refuses never was one."""
 STEADY_S = 10.0
 """A stream that lasted so long, or brought anything, was a good one."""
 
@@ -41,7 +44,13 @@ OPTIONS = (
 
 _log = logging.getLogger(__name__)
 
-Channel = grpc.aio.Channel
+
+class Ended(ConnectionError):
+    """The stream has come to its end, in order or not."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(f"{code.name}: {details or 'it ended the stream'}")
+        self.code = code
 
 
 class Talker(Protocol):
@@ -57,7 +66,10 @@ class Talker(Protocol):
 class Upstream:
     """Keeps the talker connected. Whatever happens to a stream, there is a next one."""
 
-    def __init__(self, addresses: Sequence[str], talker: Talker, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, addresses: Sequence[str], talker: Talker, backoff: Backoff | None = None, dial: Dial | None = None
+    ) -> None:
+        self._dial = dial or Dial()
         self._addresses = tuple(addresses)
         self._talker = talker
         self._backoff = backoff or Backoff(most=MOST_PAUSE_S)
@@ -92,11 +104,11 @@ class Upstream:
         for address in cycle(self._addresses):
             began = time.monotonic()
             try:
-                async with _channel(address) as channel:
+                async with _channel(self._dial, address) as channel:
                     while True:
                         await self._stream(channel, address)
             except (grpc.aio.AioRpcError, OSError, TimeoutError) as error:
-                self._say(address, _why(error))
+                self._say(address, _why(error, self._dial))
             except Exception:
                 _log.exception("The stream to %s failed", address)
             if self._lost_at is None:
@@ -112,31 +124,39 @@ class Upstream:
             request_serializer=discovery_pb2.DeltaDiscoveryRequest.SerializeToString,
             response_deserializer=discovery_pb2.DeltaDiscoveryResponse.FromString,
         )()
-        if self._lost_at is not None:
-            _log.info("connected to %s", address)
-            self._lost_at = None
-            self._said.pop(address, None)
         self._renewed.clear()
         outbox = self._outbox = asyncio.Queue()
         for request in self._talker.hello():
             outbox.put_nowait(request)
-        tasks = [asyncio.ensure_future(it) for it in (self._read(call), _write(call, outbox), self._renewed.wait())]
+        tasks = [
+            asyncio.ensure_future(it) for it in (self._read(call, address), _write(call, outbox), self._renewed.wait())
+        ]
+        heard = asyncio.get_running_loop().call_later(HEARD_S, self._heard, address)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
+            heard.cancel()
             self._outbox = None
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             call.cancel()
 
-    async def _read(self, call: Any) -> None:
+    async def _read(self, call: Any, address: str) -> None:
         while (response := await call.read()) is not grpc.aio.EOF:
+            self._heard(address)
             self.send(self._talker.on_response(response))
             self._backoff.reset()
-        raise ConnectionError(f"it ended the stream: {await call.code()} {await call.details()}".rstrip())
+        raise await _end(call)
+
+    def _heard(self, address: str) -> None:
+        """The server has taken the stream."""
+        if self._lost_at is not None:
+            _log.info("connected to %s", address)
+            self._lost_at = None
+            self._said.pop(address, None)
 
     def _say(self, address: str, why: str) -> None:
         """Once, and not with every attempt."""
@@ -146,13 +166,13 @@ class Upstream:
 
 
 @asynccontextmanager
-async def _channel(address: str) -> AsyncIterator[Channel]:
-    async with grpc.aio.insecure_channel(address, OPTIONS) as channel:
+async def _channel(dial: Dial, address: str) -> AsyncIterator[Channel]:
+    async with dial.open(address, OPTIONS) as channel:
         async with asyncio.timeout(CONNECT_S):
             state = channel.get_state(try_to_connect=True)
             while state is not grpc.ChannelConnectivity.READY:
                 if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                    raise ConnectionError("nobody answers there")
+                    raise ConnectionError(f"nobody answers there{dial.hint()}")
                 await channel.wait_for_state_change(state)
                 state = channel.get_state(try_to_connect=True)
         yield channel
@@ -163,12 +183,19 @@ async def _write(call: Any, outbox: "asyncio.Queue[Request]") -> None:
         while True:
             await call.write(await outbox.get())
     except asyncio.InvalidStateError as error:
-        raise ConnectionError("the stream has ended") from error
+        raise await _end(call) from error
 
 
-def _why(error: Exception) -> str:
+async def _end(call: Any) -> Ended:
+    """Why it ended, whoever of those that read and write found out first."""
+    return Ended(await call.code(), await call.details() or "")
+
+
+def _why(error: Exception, dial: Dial) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
-        return one_line(f"{error.code().name}: {error.details()}")
+        error = Ended(error.code(), error.details() or "")
+    if isinstance(error, Ended):
+        return one_line(f"{error}{dial.hint() if error.code is grpc.StatusCode.UNAVAILABLE else ''}")
     if isinstance(error, TimeoutError):
         return f"no connection within {CONNECT_S:.0f} s"
     return one_line(str(error))

@@ -10,8 +10,8 @@ from tests.dataplane.support.expect import said, unavailable
 from tests.dataplane.support.fleets import fleet, hosted, once, simple
 from tests.dataplane.support.gateway import RealGateway, Settings
 from tests.dataplane.support.steps import chat_answer
-from tests.dataplane.support.tls import Authority
 from tests.dataplane.support.upstream import ScriptedUpstream
+from tests.support.authority import Authority
 
 KEY = "sk-over-tls"
 OWN = {"secretRef": {"name": "keys", "key": "token"}}
@@ -41,13 +41,13 @@ def gateway_for(upstream: ScriptedUpstream, roots: Path, host: str = "localhost"
 
 @pytest.fixture(scope="module")
 def upstream(trusted: Authority) -> Iterator[ScriptedUpstream]:
-    with serve(trusted.context("DNS:localhost")) as upstream:
+    with serve(trusted.context("localhost")) as upstream:
         yield upstream
 
 
 # Whatever the caller calls the gateway, it is the hosted model that has to prove its name.
 @pytest.mark.parametrize("asked", ["", "ai.example.com", "localhost", "127.0.0.1:80", "[::1]"])
-@pytest.mark.parametrize(("host", "name"), [("localhost", "DNS:localhost"), ("127.0.0.1", "IP:127.0.0.1")])
+@pytest.mark.parametrize(("host", "name"), [("localhost", "localhost"), ("127.0.0.1", "127.0.0.1")])
 def test_a_host_that_proves_its_name_gets_the_request_and_the_key(
     trusted: Authority, host: str, name: str, asked: str
 ) -> None:
@@ -74,9 +74,9 @@ def assert_never_asked(upstream: ScriptedUpstream, roots: Path, host: str = "loc
 @pytest.mark.parametrize(
     ("host", "names"),
     [
-        ("localhost", ["DNS:elsewhere.example"]),
-        ("localhost", ["DNS:localhost.example", "DNS:x.localhost", "IP:127.0.0.1"]),
-        ("127.0.0.1", ["DNS:localhost", "IP:127.0.0.2"]),
+        ("localhost", ["elsewhere.example"]),
+        ("localhost", ["localhost.example", "x.localhost", "127.0.0.1"]),
+        ("127.0.0.1", ["localhost", "127.0.0.2"]),
     ],
 )
 def test_a_host_of_another_name_is_not_asked(trusted: Authority, host: str, names: list[str]) -> None:
@@ -88,7 +88,7 @@ def test_a_host_that_an_unknown_authority_vouches_for_is_not_asked(
     upstream: ScriptedUpstream, trusted: Authority, stranger: Authority
 ) -> None:
     assert_never_asked(upstream, stranger.roots)
-    with serve(stranger.context("DNS:localhost")) as other:
+    with serve(stranger.context("localhost")) as other:
         assert_never_asked(other, trusted.roots)
 
 

@@ -6,11 +6,14 @@ from collections.abc import Coroutine
 from functools import cache
 from typing import Any, TypeVar
 
+from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.xds.cache import SnapshotCache
-from modelfleet.xds.events import Event, Refusal, Settled
+from modelfleet.xds.door import Door
+from modelfleet.xds.events import Connected, Event, Refusal, Settled
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import GatewayResources, gateway_resources
+from modelfleet.xds.tls import RenewingTls, server_credentials
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -31,9 +34,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 class ControlPlane:
-    """Serves one gateway on a unix socket. What it last published outlives a stop, as the declared fleet would."""
+    """Serves one gateway on a unix socket, or at a port with TLS. What it last published outlives a stop, as the
+    declared fleet would.
+    """
 
-    def __init__(self, gateway: str, address: str) -> None:
+    def __init__(self, gateway: str, address: str, tls: TlsFiles | None = None) -> None:
+        self._tls = tls
+        self.connected = 0
+        """How many streams there were, those left out that were refused."""
         self.gateway = gateway
         self.address = address
         self.refusals: list[Refusal] = []
@@ -77,8 +85,13 @@ class ControlPlane:
     async def _start(self) -> None:
         self._cache = SnapshotCache()
         await self._publish()
-        self._server = AdsServer(self._cache, self._heard)
-        await self._server.start(self.address)
+        self._server = AdsServer(self._cache, self._heard, door=self._door())
+        self.address = await self._server.start(self.address)
+
+    def _door(self) -> Door | None:
+        if self._tls is None:
+            return None
+        return Door(server_credentials(RenewingTls(self._tls, serves=True, count=lambda _: None)))
 
     async def _stop(self) -> None:
         if self._server:
@@ -91,6 +104,7 @@ class ControlPlane:
 
     def _heard(self, _node: str, _gateway: str, event: Event) -> None:
         with self._changed:
+            self.connected += isinstance(event, Connected)
             if isinstance(event, Settled):
                 self._settled.append(event)
             elif isinstance(event, Refusal):

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +21,7 @@ import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.envoy.bootstrap import Bootstrap
+from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.local.binary import find_envoy
 from modelfleet.local.ports import reserve
 from modelfleet.xds.events import Ack, Event
@@ -33,10 +35,13 @@ MAIN = """
 import json, logging, resource, sys
 from pathlib import Path
 from modelfleet.app.relay import RelayOptions, run_relay
+from modelfleet.envoy.mtls import TlsFiles
 given = json.loads(sys.argv[1])
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
 if given.pop("full"):
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+if given["tls"]:
+    given["tls"] = TlsFiles(**given["tls"])
 given["upstream"], given["cache"] = tuple(given["upstream"]), Path(given["cache"])
 run_relay(RelayOptions(**given))
 """
@@ -60,12 +65,13 @@ class CountingPlane(ControlPlane):
 class RelayProcess:
     """One relay from start to end. Its log goes on in one file over restarts, and so does its folder."""
 
-    def __init__(self, folder: Path, upstream: str, listen: str) -> None:
+    def __init__(self, folder: Path, upstream: str, listen: str, tls: TlsFiles | None = None) -> None:
         self.cache = folder / "cache"
         self.file = self.cache / f"{NAME}.xds"
         self.full = False
         self.log = folder / "relay.log"
         self._given: dict[str, Any] = {"upstream": [upstream], "gateway": NAME, "node": NODE, "listen": listen}
+        self._given["tls"] = asdict(tls) if tls else None
         self._process: subprocess.Popen[bytes] | None = None
         self._leash = -1
         self._metrics = 0

@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from modelfleet.cli.main import main
 
+CERT, KEY, CA = ("--tls-cert", "/tls/tls.crt"), ("--tls-key", "/tls/tls.key"), ("--tls-ca", "/tls/ca.crt")
+TLS = (*CERT, *KEY, *CA)
 ODD = ("n", "yes", "1e3", "nan", "0x10", "null", "~", "2026-01-31", "a: b", 'a"b', "größer")
 """Names that some reader of YAML takes for something else."""
 
@@ -178,3 +180,54 @@ def test_a_file_that_envoy_would_misread_or_that_cannot_be_written_is_refused(tm
     assert "cannot be written: No such file or directory" in refusal(
         "--xds", "xds:1", "--to", str(tmp_path / "a/b.json")
     )
+
+
+def tls_of(*arguments: str, folder: Path) -> tuple[Any, Any]:
+    """What Envoy is told of the connection, and by whom it checks the other side."""
+    shown = bootstrap(*TLS, "--tls-secrets", str(folder), *arguments)
+    assert shown.exit_code == 0, shown.stderr
+    (cluster,) = json.loads(shown.stdout)["static_resources"]["clusters"]
+    (secret,) = json.loads((folder / "xds-authority.json").read_text())["resources"]
+    return cluster["transport_socket"]["typed_config"], secret["validation_context"]["match_typed_subject_alt_names"]
+
+
+def test_the_control_plane_is_known_by_the_host_that_is_asked(tmp_path: Path) -> None:
+    tls, (name,) = tls_of("--xds", "xds.svc:18000", "--xds", "xds.svc:18001", folder=tmp_path / "new")
+    assert (tls["sni"], name) == ("xds.svc", {"san_type": "DNS", "matcher": {"exact": "xds.svc"}})
+
+
+def test_or_by_the_name_that_is_given(tmp_path: Path) -> None:
+    tls, (name,) = tls_of("--xds", "10.0.0.1:1", "--xds", "xds:2", "--tls-server-name", "xds.svc", folder=tmp_path)
+    assert (tls["sni"], name) == ("xds.svc", {"san_type": "DNS", "matcher": {"exact": "xds.svc"}})
+
+
+def test_an_address_is_looked_for_among_the_addresses_of_the_certificate(tmp_path: Path) -> None:
+    tls, (name,) = tls_of("--xds", "10.0.0.1:18000", folder=tmp_path)
+    assert ("sni" in tls, name) == (False, {"san_type": "IP_ADDRESS", "matcher": {"exact": "10.0.0.1"}})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (
+            (*CERT, *KEY),
+            "Error: --tls-cert, --tls-key, --tls-ca belong together: add --tls-ca, or leave out all of them",
+        ),
+        (TLS, "Error: --tls-cert and such and --tls-secrets belong together: Envoy reads the ones by the other"),
+        (("--tls-secrets", "/x"), "Error: --tls-cert and such and --tls-secrets belong together"),
+        ((*TLS, "--tls-secrets", "x"), "'--tls-secrets': 'x' must be a path from the root on"),
+        (
+            (*CERT, *KEY, "--tls-ca", "ca.crt", "--tls-secrets", "/x"),
+            "'--tls-ca': 'ca.crt' must be a path from the root",
+        ),
+        ((*CERT, "--tls-key", "/k", *CA, "--tls-secrets", "/x"), "'--tls-key': must be in the folder of --tls-cert"),
+        ((*TLS, "--tls-secrets", "/x", "--xds", "10.0.0.1:1"), "--tls-server-name: say what all servers of --xds are"),
+        ((*TLS, "--tls-secrets", "/dev/null/x"), "'--tls-secrets': '/dev/null/x' cannot be written: Not a directory"),
+    ],
+)
+def test_tls_that_could_not_be_is_refused_with_what_to_do(arguments: tuple[str, ...], why: str) -> None:
+    assert why in refusal("--xds", "xds:18000", *arguments)
+
+
+def test_a_socket_is_without_tls() -> None:
+    assert "'--xds': '/run/xds' is a socket" in refusal("--xds", "/run/xds", *TLS, "--tls-secrets", "/x")

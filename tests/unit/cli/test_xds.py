@@ -13,10 +13,12 @@ from modelfleet.app.relay import RelayOptions
 from modelfleet.app.xds import XdsOptions
 from modelfleet.cli.main import main
 from modelfleet.cli.xds import command
+from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.fleet.world import Gateway
 from modelfleet.kube.errors import Unusable
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "gateways.md"
+TLS = ("--tls-cert=/tls/tls.crt", "--tls-key=/tls/tls.key", "--tls-ca=/tls/ca.crt")
 RELAY = ("--upstream", "xds:18000", "--cache", "/var/lib/cache")
 
 
@@ -91,6 +93,42 @@ def test_a_relay_is_called_as_its_pod_and_of_the_gateway_default_where_nobody_sa
 
 def test_a_relay_listens_at_a_socket_by_its_path(started: list[Any]) -> None:
     assert run(started, *RELAY, "--listen=/run/xds").listen == "/run/xds"
+
+
+def test_a_server_and_a_relay_take_the_same_files(started: list[Any]) -> None:
+    assert run(started, *TLS).tls == TlsFiles("/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt")
+    assert run(started, *TLS, *RELAY, "--tls-server-name=xds").tls == TlsFiles(
+        "/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt", "xds"
+    )
+
+
+@pytest.mark.parametrize("more", [(), RELAY])
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (TLS[:1], "add --tls-key and --tls-ca, or leave out all of them"),
+        (TLS[1:], "add --tls-cert, or leave out all of them"),
+        ((*TLS[:2], "--tls-ca="), "add --tls-ca, or leave out all of them"),
+    ],
+)
+def test_tls_is_given_whole_or_not_at_all(given: tuple[str, ...], missing: str, more: tuple[str, ...]) -> None:
+    assert refusal(*given, *more) == f"Error: --tls-cert, --tls-key, --tls-ca belong together: {missing}"
+
+
+def test_the_name_of_a_server_is_for_a_relay_with_tls() -> None:
+    assert refusal(*TLS, "--tls-server-name=xds") == (
+        "Error: --tls-server-name is for a relay: add --upstream and --cache"
+    )
+    assert refusal(*RELAY, "--tls-server-name=xds").endswith("or leave out all of them and --tls-server-name")
+    told = refusal(*RELAY, *TLS, "--tls-server-name=xds:18000")
+    assert "Invalid value for '--tls-server-name': 'xds:18000' must be the name or the address of a host" in told
+
+
+def test_a_socket_is_without_tls() -> None:
+    assert refusal(*TLS, "--listen=/run/xds") == (
+        "Error: --tls-cert and such are for a --listen ADDR:PORT: "
+        "who may open the path of a socket is said by its rights"
+    )
 
 
 @pytest.mark.parametrize("given", [RELAY[:2], RELAY[2:]])

@@ -5,19 +5,22 @@ from typing import Any
 import pytest
 from envoy.config.bootstrap.v3 import bootstrap_pb2
 from envoy.extensions.resource_monitors.downstream_connections.v3 import downstream_connections_pb2
+from envoy.extensions.transport_sockets.tls.v3 import secret_pb2, tls_pb2
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2
+from envoy.service.discovery.v3 import discovery_pb2
 from google.protobuf import json_format
 
 from modelfleet.envoy.bootstrap import Bootstrap, is_literal, render_bootstrap
+from modelfleet.envoy.mtls import TlsFiles, secret_files
 from modelfleet.envoy.protorules import violations
 
 # Imported for their descriptors: a message inside of a message is found by its name.
-NAMED = (downstream_connections_pb2, http_protocol_options_pb2)
+NAMED = (downstream_connections_pb2, http_protocol_options_pb2, secret_pb2, tls_pb2)
 
 
-def read(*xds: str, **place: str) -> Any:
+def read(*xds: str, region: str = "", zone: str = "") -> Any:
     """The bootstrap as Envoy would read it; a field that there is not is an error."""
-    rendered = render_bootstrap(Bootstrap("default", "edge-0", xds, "127.0.0.1:9901", **place))
+    rendered = render_bootstrap(Bootstrap("default", "edge-0", xds, "127.0.0.1:9901", region, zone))
     return json_format.ParseDict(rendered, bootstrap_pb2.Bootstrap())
 
 
@@ -52,3 +55,25 @@ def test_a_control_plane_that_is_down_is_passed_over_while_another_is_up_and_onl
 )
 def test_only_a_name_has_to_be_looked_up(address: str, literal: bool) -> None:
     assert is_literal(address) is literal
+
+
+def test_envoy_knows_every_field_of_tls_and_none_breaks_a_rule_of_its_own() -> None:
+    files = TlsFiles("/tls/tls.crt", "/tls/tls.key", "/ca/ca.crt", "xds.svc")
+    rendered = render_bootstrap(Bootstrap("g", "n", ("xds.svc:1",), "127.0.0.1:9901", tls=files, secrets="/run/sds"))
+    bootstrap = json_format.ParseDict(rendered, bootstrap_pb2.Bootstrap())
+    assert list(violations(bootstrap)) == []
+    secrets = {
+        path: json_format.ParseDict(dict(content), discovery_pb2.DiscoveryResponse())
+        for path, content in secret_files(files, "/run/sds").items()
+    }
+    assert set(secrets) == {"/run/sds/xds-certificate.json", "/run/sds/xds-authority.json"}
+    assert all(path in str(bootstrap.static_resources.clusters) for path in secrets)
+    for response in secrets.values():
+        (packed,) = response.resources
+        assert list(violations(packed)) == []
+
+
+def test_a_renewed_file_is_looked_for_in_its_own_folder() -> None:
+    certificate, authority = secret_files(TlsFiles("/tls/tls.crt", "/tls/tls.key", "/ca.crt", "xds"), "/x").values()
+    assert certificate["resources"][0]["tls_certificate"]["watched_directory"] == {"path": "/tls"}
+    assert authority["resources"][0]["validation_context"]["watched_directory"] == {"path": "/"}

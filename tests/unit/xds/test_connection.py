@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from envoy.config.core.v3 import base_pb2
 
 from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.connection import Connection
+from modelfleet.xds.door import Peer
 from modelfleet.xds.events import Connected, Disconnected, Event
 from modelfleet.xds.state import gateway_resources
 from modelfleet.xds.types import CLUSTER
@@ -23,6 +23,13 @@ class Context:
     async def write(self, _: Any) -> None:
         for _step in range(3):
             await asyncio.sleep(0)
+
+
+def known() -> Peer:
+    """A client that has said who it is."""
+    peer = Peer(None, lambda _: None)
+    assert not peer.objection("n", "g")
+    return peer
 
 
 async def silent() -> AsyncIterator[bytes]:
@@ -41,8 +48,7 @@ def test_who_has_something_already_is_told_from_who_has_just_been_started(have: 
     told = list[Event]()
 
     async def scene() -> None:
-        node: Any = base_pb2.Node(id="n", cluster="g")
-        connection = Connection(1, node, SnapshotCache(), lambda _node, _gateway, event: told.append(event), 0)
+        connection = Connection(1, known(), SnapshotCache(), lambda _node, _gateway, event: told.append(event), 0)
         context: Any = Context()
         await connection.run(request(CLUSTER, have=have), leaving(), context)
 
@@ -57,8 +63,7 @@ def test_nothing_is_left_of_a_client_that_goes_at_any_step(requests: Any, steps:
     cache.publish("g", gateway_resources([cluster("a")]))
 
     async def scene() -> None:
-        node: Any = base_pb2.Node(id="n", cluster="g")
-        connection = Connection(1, node, cache, lambda _node, _gateway, event: told.append(event), 0)
+        connection = Connection(1, known(), cache, lambda _node, _gateway, event: told.append(event), 0)
         context: Any = Context()
         running = asyncio.ensure_future(connection.run(request(CLUSTER), requests(), context))
         for _ in range(steps):

@@ -148,8 +148,8 @@ async def place() -> AsyncIterator[Place]:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def quick(addresses: Any, talker: Any) -> Upstream:
-        return Upstream(addresses, talker, Backoff(0.01, 0.02))
+    def quick(addresses: Any, talker: Any, dial: Any) -> Upstream:
+        return Upstream(addresses, talker, Backoff(0.01, 0.02), dial)
 
     monkeypatch.setattr(relays, "Upstream", quick)
 

@@ -18,7 +18,10 @@ from tests.unit.xds.test_upstream import until
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relays, "Upstream", lambda addresses, talker: Upstream(addresses, talker, Backoff(0.01, 0.02)))
+    def quick(addresses: Any, talker: Any, dial: Any) -> Upstream:
+        return Upstream(addresses, talker, Backoff(0.01, 0.02), dial)
+
+    monkeypatch.setattr(relays, "Upstream", quick)
 
 
 def test_a_server_that_takes_everything_away_by_mistake_is_not_obeyed(caplog: pytest.LogCaptureFixture) -> None:

@@ -116,7 +116,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer(caplog: pytest.LogC
 
     caplog.set_level(logging.INFO)
     play(scene, NOWHERE, "127.0.0.1:1")
-    said = [record.getMessage() for record in caplog.records if "onnected" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if record.name == upstream.__name__]
     assert [it.split()[0] for it in said[:3]] == [NOWHERE, "127.0.0.1:1", "connected"]
 
 

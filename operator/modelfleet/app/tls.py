@@ -1,0 +1,55 @@
+"""What a role tells of its TLS files, and of a port that has none."""
+
+import logging
+from ipaddress import ip_address
+
+from modelfleet.envoy.mtls import TlsFiles
+from modelfleet.telemetry import Telemetry
+from modelfleet.xds.door import Door
+from modelfleet.xds.tls import RenewingTls, server_credentials
+
+log = logging.getLogger(__name__)
+
+
+def watched_tls(files: TlsFiles, telemetry: Telemetry, *, serves: bool) -> RenewingTls:
+    """The files, with metrics of them. Raises Unusable, which names the option."""
+    renewals = telemetry.counter("tls_renewals", "TLS files that have changed, by what became of it.", ("outcome",))
+    taken, refused = renewals.labels("taken"), renewals.labels("refused")
+    tls = RenewingTls(files, serves=serves, count=lambda good: (taken if good else refused).inc())
+    expiry = telemetry.gauge(
+        "tls_certificate_expiry_seconds", "When the certificate in force expires, in seconds since 1970."
+    )
+    expiry.set_function(lambda: tls.latest().expires)
+    return tls
+
+
+def door_of(files: TlsFiles | None, listen: str, telemetry: Telemetry) -> Door:
+    """Where gateways come in. Raises Unusable, which names the option."""
+    if files is None:
+        warn_of_clear(listen, "give --tls-cert, --tls-key and --tls-ca, or listen on loopback")
+        return Door()
+    denied = telemetry.counter(
+        "xds_denied", "Streams that were refused because their certificate is not that of their gateway."
+    )
+    return Door(server_credentials(watched_tls(files, telemetry, serves=True)), denied.inc)
+
+
+def warn_of_clear(listen: str, remedy: str) -> None:
+    """Says that others can listen in, where they can, and what is to be done."""
+    if not _is_local(listen):
+        log.warning(
+            "--listen %s is without TLS, and more than this machine can reach it: who does reads all that gateways are "
+            "told, keys of hosted models too: %s",
+            listen,
+            remedy,
+        )
+
+
+def _is_local(listen: str) -> bool:
+    if listen.startswith(("unix:", "/")):
+        return True
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,66 @@
+"""The xds role with TLS files, without a cluster: who is let in at its port, and what it counts."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+import pytest
+from envoy.service.discovery.v3 import discovery_pb2
+from prometheus_client import generate_latest
+
+from modelfleet.app.xds import Xds, XdsOptions
+from modelfleet.envoy.mtls import certificate_name
+from modelfleet.xds.state import gateway_resources
+from modelfleet.xds.types import CLUSTER
+from tests.support.authority import Authority, Issued, Mounted
+from tests.unit.xds.making import static_cluster
+from tests.unit.xds.test_server import METHOD, hello
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path, "ours")
+
+
+@pytest.fixture
+def role(tmp_path: Path, authority: Authority) -> Iterator[Xds]:
+    """It serves a gateway that has one cluster."""
+    mounted = Mounted(tmp_path / "files", authority, authority.issue("127.0.0.1"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    client: Any = SimpleNamespace()
+    role = Xds(client, XdsOptions(address, tls=mounted.files))
+    role._plane.start()
+    role._plane.publish("default", gateway_resources([static_cluster("a")]))
+    role._plane.open()
+    yield role
+    role._plane.stop()
+
+
+def told(role: Xds, authority: Authority, issued: Issued | None) -> list[str] | grpc.StatusCode:
+    """The clusters that a client is told of, or how it was refused."""
+    pair = (issued.key, issued.cert) if issued else (None, None)
+    credentials = grpc.ssl_channel_credentials(authority.pem, *pair)
+    with grpc.secure_channel(role._listen, credentials, (("grpc.use_local_subchannel_pool", 1),)) as channel:
+        stream: Any = channel.stream_stream(
+            METHOD + "DeltaAggregatedResources",
+            request_serializer=None,
+            response_deserializer=discovery_pb2.DeltaDiscoveryResponse.FromString,
+        )
+        call = stream(iter([hello(CLUSTER, gateway="default")]), timeout=5)
+        try:
+            return [resource.name for resource in next(call).resources]
+        except grpc.RpcError:
+            code: grpc.StatusCode = call.code()
+            return code
+
+
+def test_only_who_has_the_certificate_of_the_gateway_is_told_what_it_is_to_do(role: Xds, authority: Authority) -> None:
+    assert told(role, authority, authority.issue(certificate_name("default"))) == ["a"]
+    assert told(role, authority, authority.issue(certificate_name("other"))) is grpc.StatusCode.PERMISSION_DENIED
+    assert told(role, authority, None) is grpc.StatusCode.UNAVAILABLE
+    assert "modelfleet_xds_denied_total 1.0" in generate_latest(role.telemetry.registry).decode()
+    assert set(role.acks.connected()) <= {"default"}
