@@ -27,6 +27,9 @@ TARGETS = [
         "bench",
         "soak",
         "engine",
+        "image",
+        "image-verify",
+        "e2e",
         "cluster",
         "cluster-down",
     ),
@@ -51,7 +54,8 @@ def test_what_runs_only_on_demand_is_demanded_by_make_test_and_by_a_soak() -> No
     for folder in map(label, ON_DEMAND):
         if folder != "tests/bench":
             assert folder in steps.split()
-            assert folder in soaked
+            # A soak is not run as root, and there is no more to be found on a real node by the hour.
+            assert folder in soaked or folder == "tests/e2e"
 
 
 def test_ci_does_nothing_that_a_user_could_not() -> None:
