@@ -9,22 +9,24 @@ PYTEST  := $(BIN)/python -m pytest
 # The stamp names the interpreter's version, so that a change of PYTHON is a change of environment.
 READY   := $(VENV)/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 SUITE   := $(PYTEST) -q -n auto
+# In namespaces of its own, which kind makes itself.
+ALONE   := $(if $(KIND),,$(BIN)/python -m tests.testbed.alone)
 # The tests run in several processes and start hundreds: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 LOCKER  := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt generate manifests verify golden bench soak engine cluster cluster-down lock clean
-.PHONY: format lint types imports tests generated goldens properties dataplane controlplane chart
+.PHONY: help demo test check fmt generate manifests verify golden bench soak engine image image-verify e2e cluster cluster-down lock clean
+.PHONY: format lint types imports tests generated goldens properties dataplane controlplane chart realnode
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## Set up, serve a sample fleet with a real Envoy, show a routed answer and its reasons
 	@$(BIN)/modelfleet demo
 
-test: check verify properties dataplane controlplane chart ## Set up, check, verify, properties, a real Envoy, control plane and chart: what CI runs
+test: check verify properties dataplane controlplane chart realnode ## Set up, check, verify, properties, a real Envoy, control plane, chart and node: what CI runs
 
 check: format lint types imports tests ## Format, lint, types, import contracts and tests: offline, in two minutes
 
@@ -50,6 +52,16 @@ soak: $(READY) ## Run every test at evidence size, with a bar and a summary; tak
 
 engine: $(READY) ## Build llama.cpp's server, once, for the tests on a real engine
 	@$(BIN)/python -m tests.engines build
+
+image: $(READY) ## Build the image with docker, podman or buildah, whichever works; its digest, size, bill of materials
+	@$(BIN)/python -m tools.image
+
+image-verify: $(READY) ## Build it twice, from nothing: both have to have one digest
+	@$(BIN)/python -m tools.image verify
+
+e2e: $(READY) ## Build the image, install the chart on a real node (as root) and try it all; KIND=1 takes kind
+	@$(BIN)/python -m tests.e2e prepare --install
+	@$(ALONE) $(PYTEST) tests/e2e
 
 cluster: $(READY) ## Start a throwaway Kubernetes with simulated nodes; the last line tells how to use it
 	@$(BIN)/python -m tests.testbed up
@@ -104,6 +116,11 @@ controlplane: $(READY)
 chart: $(READY)
 	@$(BIN)/python -m tests.chart build
 	@$(PHASE) $@ $(PYTEST) -q tests/chart
+
+# The part of e2e that takes no measure, where this is root and all is installed that it takes; else it says what is not.
+realnode: $(READY)
+	@$(BIN)/python -m tests.e2e prepare
+	@$(PHASE) $@ $(ALONE) $(PYTEST) -q -m "not alone" tests/e2e
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name a Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

@@ -27,6 +27,9 @@ TARGETS = [
         "bench",
         "soak",
         "engine",
+        "image",
+        "image-verify",
+        "e2e",
         "cluster",
         "cluster-down",
     ),
@@ -52,7 +55,8 @@ def test_what_runs_only_on_demand_is_demanded_by_make_test_and_by_a_soak() -> No
         if folder != "tests/bench":
             # By its path, or as a module that runs all of it in parts.
             assert {folder, folder.replace("/", ".")} & {*steps.split()}
-            assert folder in soaked
+            # A soak is not run as root, and there is no more to be found on a real node by the hour.
+            assert folder in soaked or folder == "tests/e2e"
 
 
 def test_ci_does_nothing_that_a_user_could_not() -> None:

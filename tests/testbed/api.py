@@ -27,8 +27,9 @@ class Answer(NamedTuple):
 class Api:
     """A client for one user. Keeps its connection; not for two threads at once."""
 
-    def __init__(self, port: int, certificate: Path, token: str) -> None:
+    def __init__(self, port: int, certificate: Path, token: str, address: str = "127.0.0.1") -> None:
         self.port = port
+        self.address = address
         self._certificate = certificate
         self._token = token
         self._connection: http.client.HTTPSConnection | None = None
@@ -83,7 +84,7 @@ class Api:
     def _connected(self) -> http.client.HTTPSConnection:
         if self._connection is None:
             context = ssl.create_default_context(cafile=str(self._certificate))
-            self._connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+            self._connection = http.client.HTTPSConnection(self.address, self.port, timeout=30, context=context)
         return self._connection
 
 

@@ -34,6 +34,9 @@ class Bed:
     `pods_answer` is where it runs in a network of its own, so that stubs can listen on the addresses of pods.
     """
 
+    address = "127.0.0.1"
+    """Where the API server answers."""
+
     def __init__(self, folder: Path, assets: Path, *, detached: bool = False, pods_answer: bool = False) -> None:
         self.folder = folder
         self.assets = assets
@@ -48,7 +51,7 @@ class Bed:
 
     def client(self) -> Api:
         """A client of one's own, for another thread, say."""
-        return Api(self.port, self.folder / "certs" / "apiserver.crt", ADMIN_TOKEN)
+        return Api(self.port, self.folder / "certs" / "apiserver.crt", ADMIN_TOKEN, self.address)
 
     def kubeconfig_of(self, user: str) -> Path:
         return self.folder / f"{user.replace(':', '-')}.kubeconfig"
@@ -68,6 +71,13 @@ class Bed:
             raise
 
     def _start(self, crds: Iterable[Mapping[str, Any]]) -> None:
+        self._start_control_plane(crds)
+        self._launch("kwok", self._kwok())
+        for node in nodes():
+            expect(self.api.create("/api/v1/nodes", node), HTTPStatus.CREATED)
+        wait_for("ready nodes", self._nodes_are_ready)
+
+    def _start_control_plane(self, crds: Iterable[Mapping[str, Any]]) -> None:
         self._write_files()
         self._launch("etcd", self._etcd())
         self._launch("kube-apiserver", self._apiserver())
@@ -75,10 +85,6 @@ class Bed:
         self.install(crds)
         self._launch("kube-controller-manager", self._controller_manager())
         self._launch("kube-scheduler", self._scheduler())
-        self._launch("kwok", self._kwok())
-        for node in nodes():
-            expect(self.api.create("/api/v1/nodes", node), HTTPStatus.CREATED)
-        wait_for("ready nodes", self._nodes_are_ready)
 
     def install(self, crds: Iterable[Mapping[str, Any]]) -> None:
         """Installs CRDs, and returns when they are served."""
@@ -144,7 +150,7 @@ class Bed:
 
     def _kubeconfig(self, user: str, port: int) -> dict[str, Any]:
         authority = str(self.folder / "certs" / "apiserver.crt")
-        cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": authority}
+        cluster = {"server": f"https://{self.address}:{port}", "certificate-authority": authority}
         return {
             "apiVersion": "v1",
             "kind": "Config",
@@ -171,10 +177,10 @@ class Bed:
         key = self.folder / "sa.key"
         return [
             f"--etcd-servers={self._urls['client']}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={self.address}",
             f"--secure-port={self.port}",
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",  # it would refuse a loopback address
+            f"--advertise-address={self.address}",
+            *self._apiserver_reach(),
             f"--cert-dir={self.folder / 'certs'}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
@@ -183,6 +189,9 @@ class Bed:
             f"--service-account-key-file={key}",
             "--service-cluster-ip-range=10.96.0.0/16",
         ]
+
+    def _apiserver_reach(self) -> list[str]:
+        return ["--endpoint-reconciler-type=none"]  # it would refuse a loopback address
 
     def _controller_manager(self) -> list[str]:
         return [

@@ -11,7 +11,7 @@ PR_SET_PDEATHSIG = 1
 PATIENCE = 10.0
 
 
-def _die_with_the_parent() -> None:
+def die_with_the_parent() -> None:
     # A run that is killed cannot clean up, so the kernel does it. Elsewhere the next start does.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -48,7 +48,7 @@ class Process:
                 stderr=log,
                 cwd=self.log.parent,
                 start_new_session=True,
-                preexec_fn=None if self.detached else _die_with_the_parent,  # noqa: PLW1509 - it calls one system call
+                preexec_fn=None if self.detached else die_with_the_parent,  # noqa: PLW1509 - it calls one system call
             )
 
     def stop(self) -> None:

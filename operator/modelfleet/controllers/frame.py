@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import kopf
+from kopf._core.engines.peering import Identity  # there is no public name for it
 
 from modelfleet.controllers.forgetful import NoEssence, NoMemories
 from modelfleet.controllers.guard import Guard
@@ -113,6 +114,8 @@ class Frame:
                 memo=self._memo,
                 memories=NoMemories(),
                 standalone=True,
+                # Else it looks for the name of its user, whom a container need not have.
+                identity=Identity("modelfleet"),
                 stop_flag=stop,
                 **_where(self._scopes),
             )

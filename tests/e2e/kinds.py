@@ -1,0 +1,70 @@
+"""The same on kind, for who has docker: `make e2e KIND=1`. The cluster is made for the run and deleted after it."""
+
+import base64
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import yaml
+
+from modelfleet.workloads.options import OURS
+from tests.e2e.cluster import Cluster
+from tests.e2e.real import IMAGE, timed
+from tests.testbed.api import Api
+from tests.testbed.bed import expect
+
+NAME = "modelfleet-e2e"
+ACCOUNT = "e2e-admin"
+
+
+def lacking() -> str:
+    """Why there can be no kind here now; nothing where there can."""
+    missing = [program for program in ("docker", "kind", "kubectl") if shutil.which(program) is None]
+    return f"KIND=1 takes {' and '.join(missing)}: install what is missing, or leave KIND away" if missing else ""
+
+
+@contextmanager
+def kind_cluster() -> Iterator[tuple[Cluster, dict[str, float]]]:
+    """A cluster of one kind node with our image in it, and how long its parts took to start."""
+    took: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = Path(folder, "kubeconfig")
+        try:
+            with timed(took, "kind"):
+                _kind("create", "cluster", "--wait", "120s", "--kubeconfig", str(kubeconfig))
+            with timed(took, "our image in it"):
+                _kind("load", "image-archive", str(IMAGE))
+            yield _cluster(kubeconfig, Path(folder, "ca.crt")), took
+        finally:
+            _kind("delete", "cluster", "--kubeconfig", str(kubeconfig))
+
+
+def _kind(*arguments: str) -> None:
+    command = ["kind", *arguments, "--name", NAME]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"`{' '.join(command)}`: {done.stderr}"
+
+
+def _kubectl(kubeconfig: Path, *arguments: str) -> str:
+    command = ["kubectl", "--kubeconfig", str(kubeconfig), "--namespace", "kube-system", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"`{' '.join(command)}`: {done.stderr}"
+    return done.stdout.strip()
+
+
+def _cluster(kubeconfig: Path, certificate: Path) -> Cluster:
+    """The cluster by a token, as these tests speak to every cluster."""
+    _kubectl(kubeconfig, "create", "serviceaccount", ACCOUNT)
+    binding = (ACCOUNT, "--clusterrole=cluster-admin", f"--serviceaccount=kube-system:{ACCOUNT}")
+    _kubectl(kubeconfig, "create", "clusterrolebinding", *binding)
+    token = _kubectl(kubeconfig, "create", "token", ACCOUNT, "--duration=2h")
+    found = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
+    certificate.write_bytes(base64.b64decode(found["certificate-authority-data"]))
+    address, _, port = found["server"].removeprefix("https://").partition(":")
+    api = Api(int(port), certificate, token, address)
+    expect(api.get("/api/v1/nodes"), HTTPStatus.OK)
+    return Cluster(api, kubeconfig, certificate, token, OURS)

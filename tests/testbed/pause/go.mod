@@ -1,0 +1,3 @@
+module modelfleet.dev/testbed/pause
+
+go 1.26.0
