@@ -72,10 +72,14 @@ class Guard:
         self._on_distrust = on_distrust
         self._pauses = {(scope, watch): Backoff(0.2, MOST_PAUSE_S) for scope in scopes for watch in (False, True)}
         self._failures: dict[Scope, int] = {}
+        self._back = asyncio.Event()
+        """The server answers one of those who had no answer."""
+        self._waiting = 0
         self._unasked = frozenset(self._scopes.values())
 
     def begin(self) -> None:
-        """kopf starts, and looks which kinds there are."""
+        """kopf starts, in a loop of its own, and looks which kinds there are."""
+        self._back = asyncio.Event()
         self._unasked = frozenset(self._scopes.values())
 
     def unasked(self) -> frozenset[Scope]:
@@ -112,7 +116,8 @@ class Guard:
                 self._on_distrust()
             if scope is None:
                 raise
-            raise await self._lost(scope, f"no answer: {str(error) or type(error).__name__}", watch=watch) from error
+            why = f"no answer: {str(error) or type(error).__name__}"
+            raise await self._lost(scope, why, watch=watch, until_back=True) from error
         return response
 
     async def _listing(self, scope: Scope, response: ClientResponse) -> ClientResponse:
@@ -125,6 +130,7 @@ class Guard:
         if not _is_list(body):
             raise await self._lost(scope, "the answer is no list", watch=False)
         self._pauses[scope, False].reset()
+        self._answered()
         # kopf watches from this version on, and what there is at this version is ours to list: it would begin a task
         # for each object, and never tell of what was deleted before. From now on the watch tells, so it is time to.
         self._on_gap(scope, 0.0)
@@ -142,6 +148,7 @@ class Guard:
                 return self._ended(scope, response)
             raise await self._refused(scope, response, watch=True)
         self._watches.alive(scope)
+        self._answered()
         response.content = _Looked(response.content, self, scope)  # type: ignore[assignment]  # kopf reads chunks of it
         return response
 
@@ -160,13 +167,33 @@ class Guard:
         error = error_of(response.status, body, response.headers)
         return await self._lost(scope, str(error), watch=watch, at_least=error.retry_after or 0.0)
 
-    async def _lost(self, scope: Scope, why: str, *, watch: bool, at_least: float = 0.0) -> ClientConnectionError:
+    async def _lost(
+        self, scope: Scope, why: str, *, watch: bool, at_least: float = 0.0, until_back: bool = False
+    ) -> ClientConnectionError:
+        """What to raise, after the pause: a shorter one where it is only waited for a server that is away."""
         self._watches.trouble(scope, why)
         self._on_gap(scope, GAP_S)
         if watch:
             self._failures[scope] = self._failures.get(scope, 0) + 1
-        await asyncio.sleep(self._pauses[scope, watch].next(at_least))
+        pause = self._pauses[scope, watch].next(at_least)
+        await (self._wait(pause) if until_back else asyncio.sleep(pause))
         return ClientConnectionError(why)
+
+    async def _wait(self, pause: float) -> None:
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(pause):
+                await self._back.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting -= 1
+
+    def _answered(self) -> None:
+        """The server is there: who waits for it need not wait longer."""
+        if self._waiting:
+            self._back.set()
+            self._back = asyncio.Event()
 
     def heard(self, scope: Scope) -> None:
         """A good line of a watch."""

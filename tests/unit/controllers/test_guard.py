@@ -220,3 +220,30 @@ def test_what_is_none_of_our_kinds_passes_as_it_is() -> None:
         assert (response.status, scene.gaps) == (503, [])
 
     run(says(b"away", status=503), check)
+
+
+def test_who_had_no_answer_asks_again_as_soon_as_the_server_answers_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "Backoff", lambda *_: Backoff(60, 60))
+    other = next(scope for scope in scopes() if scope.path != MODELS.path)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == MODELS.path:
+            return web.json_response(LIST)
+        if request.query.get("watch"):
+            return web.Response(status=503)
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    async def check(scene: Scene) -> None:
+        away = asyncio.create_task(scene.session.get(f"{scene.url}{other.path}"))
+        refused = asyncio.create_task(scene.session.get(f"{scene.url}{other.path}", params={"watch": "true"}))
+        await asyncio.sleep(0.2)
+        assert not away.done()
+        assert (await scene.get()).status == 200
+        with pytest.raises(ClientConnectionError):
+            await asyncio.wait_for(away, 5)
+        assert not refused.done(), "the server was there, and did not want to"
+        refused.cancel()
+
+    run(answer, check)
