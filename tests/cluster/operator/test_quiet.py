@@ -114,7 +114,8 @@ def test_watches_that_begin_anew_and_kopf_itself_write_nothing(
 def again(proxy: FaultProxy, operator: Operator) -> None:
     """Lets kopf end and begin anew: it does where a kind that was not there is found."""
     discoveries = proxy.reads["quiet", "get", ""]
-    with proxy.rule(Rule(Status(404), verb="list", resource="endpointslices")):
+    # A kind that nobody lists but to know the fleet: of slices it is asked, too, where xds replicas are.
+    with proxy.rule(Rule(Status(404), verb="list", resource="deployments")):
         listed(operator, "failed")
     listed(operator, "ok")
     wait_for("kopf to look what kinds there are", lambda: proxy.reads["quiet", "get", ""] > discoveries)
@@ -123,10 +124,10 @@ def again(proxy: FaultProxy, operator: Operator) -> None:
 
 def listed(operator: Operator, outcome: str) -> None:
     """Waits for a list that ends so."""
-    before = operator.metric("lists_total", kind="EndpointSlice", outcome=outcome)
+    before = operator.metric("lists_total", kind="Deployment", outcome=outcome)
     wait_for(
         f"a list: {outcome}",
-        lambda: operator.metric("lists_total", kind="EndpointSlice", outcome=outcome) > before,
+        lambda: operator.metric("lists_total", kind="Deployment", outcome=outcome) > before,
         patience=3 * RESYNC_S,
         pause=0.2,
     )
