@@ -75,6 +75,8 @@ class Guard:
         self._back = asyncio.Event()
         """The server answers one of those who had no answer."""
         self._waiting = 0
+        self._unheard: set[tuple[Scope, bool]] = set()
+        """Lists and watches that had no answer the last time."""
         self._unasked = frozenset(self._scopes.values())
 
     def begin(self) -> None:
@@ -175,6 +177,12 @@ class Guard:
         self._on_gap(scope, GAP_S)
         if watch:
             self._failures[scope] = self._failures.get(scope, 0) + 1
+        if until_back:
+            self._unheard.add((scope, watch))
+        elif (scope, watch) in self._unheard:
+            # A server that is back knows nothing of our kinds for a moment. That is another trouble, and a short one.
+            self._unheard.discard((scope, watch))
+            self._pauses[scope, watch].reset()
         pause = self._pauses[scope, watch].next(at_least)
         await (self._wait(pause) if until_back else asyncio.sleep(pause))
         return ClientConnectionError(why)

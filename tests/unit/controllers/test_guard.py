@@ -247,3 +247,25 @@ def test_who_had_no_answer_asks_again_as_soon_as_the_server_answers_somebody(mon
         refused.cancel()
 
     run(answer, check)
+
+
+def test_a_server_that_is_back_and_does_not_know_the_kind_yet_is_asked_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resets: list[None] = []
+    monkeypatch.setattr(Backoff, "reset", lambda _: resets.append(None))
+    away = [True, True, False, False]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if away.pop(0):
+            assert request.transport
+            request.transport.abort()
+        return web.Response(status=404)
+
+    async def check(scene: Scene) -> None:
+        for expected in (0, 0, 1, 1):
+            with pytest.raises(ClientConnectionError):
+                await scene.get()
+            assert len(resets) == expected
+
+    run(answer, check)
