@@ -12,19 +12,6 @@ from modelfleet.kube.errors import Forbidden, ServerError
 from tests.unit.controllers.telling import Desk, Telling, document, generation, total, until
 
 
-@pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    with Desk(monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-def replica() -> Iterator[Telling]:
-    made = Telling(document(1, "gw-0"))
-    yield made
-    made.die()
-
-
 def test_replicas_are_looked_for_behind_their_service_and_pods_of_gateways_beside_them(
     desk: Desk, replica: Telling
 ) -> None:

@@ -1,7 +1,6 @@
 """Replicas are asked at once and wait for news; who is silent, lies or dies costs nobody else anything."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,19 +10,6 @@ from modelfleet.controllers.reports import ReportReader
 from tests.unit.controllers.telling import Desk, Telling, document, generation, total, until
 
 NOWHERE = "127.0.0.1:1"
-
-
-@pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    with Desk(monkeypatch) as made:
-        yield made
-
-
-@pytest.fixture
-def replica() -> Iterator[Telling]:
-    made = Telling(document(1, "gw-0"))
-    yield made
-    made.die()
 
 
 def test_the_first_who_wants_to_know_waits_until_everybody_has_been_asked_and_no_longer(
