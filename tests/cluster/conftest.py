@@ -12,6 +12,7 @@ import pytest
 from modelfleet.kube.client import Client
 from modelfleet.kube.config import connect
 from tests.cluster.writing import Desk, make_model, writing
+from tests.rights.audit import audit_log
 from tests.testbed.__main__ import crds
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
@@ -34,7 +35,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     built = time.monotonic()
     own_network = enter_namespace()
     with bed_folder() as folder:
-        control_plane = Bed(folder / "bed", assets, pods_answer=own_network)
+        control_plane = Bed(folder / "bed", assets, pods_answer=own_network, audit=audit_log())
         control_plane.start(crds())
         request.config.stash[REPORT] = [
             "control plane: " + ("build reused" if was_built else f"built in {built - began:.0f} s"),

@@ -124,7 +124,8 @@ def test_classes_and_nodes_are_read_by_it_and_written_on_by_those_who_serve_the_
 
 def test_a_namespace_that_comes_later_is_served_when_it_comes(bed: Bed, proxy: FaultProxy) -> None:
     name = f"test-{uuid.uuid4().hex[:8]}"
-    with running(proxy, "operator", f"--namespace={name}") as operator:
+    # Rights in a namespace are made in it: who is there before has those of the whole cluster.
+    with running(proxy, "operator", f"--namespace={name}", user="operator-everywhere") as operator:
         assert operator.is_ready()
         expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": name}}), HTTPStatus.CREATED)
         try:
