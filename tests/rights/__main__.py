@@ -4,6 +4,7 @@ A folder is all logs in it. Whatever the chart grants and nobody used is told, s
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -15,7 +16,12 @@ def main() -> int:
     """Do what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.rights", description=__doc__)
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
-    seen = read(file for path in parser.parse_args().logs for file in (logs(path) if path.is_dir() else [path]))
+    given: list[Path] = parser.parse_args().logs
+    files = [file for path in given for file in ([path] if path.is_file() else logs(path))]
+    if not files:
+        print("left out: no control plane ran that wrote an audit log")
+        return int("CI" in os.environ)
+    seen = read(files)
     found = judged(seen)
     print("\n".join([*found, told(seen)]))
     return 1 if found else 0

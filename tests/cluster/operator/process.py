@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from tests.rights.accounts import ACCOUNTS, account_for, grant, scope_of
@@ -64,9 +64,8 @@ class Role(Process):
         own = settings["users"][0]["user"]["token"] == self.proxy._bed.token_of(self.user)
         if own and self.user in ACCOUNTS:
             home = settings["contexts"][0]["context"].get("namespace", "default")
-            api = self.proxy._bed.client()
-            grant(api, ACCOUNTS[self.user], self._scope, home)
-            api.close()
+            with closing(self.proxy._bed.client()) as api:
+                grant(api, ACCOUNTS[self.user], self._scope, home)
 
     def log_text(self) -> str:
         """All that it has logged."""

@@ -156,7 +156,7 @@ def test_a_namespace_that_is_not_named_keeps_its_secrets_and_is_told_so(
 ) -> None:
     keep(bed.api, namespace, "keys", token="sesame")
     asked = proxy.add(Rule(Delay(0), verb="read", resource="secrets"))
-    with running(proxy, "operator", "--secrets-namespace=elsewhere") as operator:
+    with running(proxy, "operator", "--secrets-namespace=default") as operator:
         make(bed.api, with_key("a", namespace, "keys"), with_variables("b", namespace, "keys", "tuning"))
         assert refs(bed, namespace, "a", "SecretNotReadable") == (
             'spec.external.credentials.secretRef.name: Secret "keys" may not be read (the operator reads no Secrets in'
