@@ -30,4 +30,6 @@ def compared(who: Who, seen: Seen, granted: set[Right]) -> Iterator[str]:
 def told(seen: Mapping[Who, Seen]) -> str:
     """What was compared, in a line."""
     sizes = (f"{who} {len(seen.get(who, Seen()).allowed)} rights" for who in EVERYBODY)
-    return f"{sum(sum(one.allowed.values()) for one in seen.values()):,} requests: {', '.join(sizes)}"
+    asked = sum(sum(one.allowed.values()) for one in seen.values())
+    refused = sum(sum(one.refused.values()) for one in seen.values())
+    return f"{asked:,} requests, and {refused:,} refused: {', '.join(sizes)}"

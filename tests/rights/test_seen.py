@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.rights.audit import FOLDER, Seen, logs, read
+from tests.rights.audit import FOLDER, Seen, Who, logs, read
 from tests.rights.granted import rights
-from tests.rights.judge import EVERYBODY, Who, compared
+from tests.rights.judge import EVERYBODY, compared
 
 
 @pytest.mark.parametrize("who", EVERYBODY, ids=str)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 
 from tests.chart.rendering import template
-from tests.cluster.operator.objects import gone, wait_for_condition
+from tests.cluster.operator.objects import gone, status, wait_for_condition
 from tests.cluster.operator.pods import deployment, placed_model
 from tests.cluster.operator.process import Operator
 from tests.rights.accounts import bind
@@ -37,6 +38,12 @@ def guarded(bed: Bed) -> Iterator[int]:
         process.stop()
 
 
+def placed(bed: Bed, namespace: str) -> dict[str, Any]:
+    """What the model says of its place; nothing while it says nothing."""
+    found = status(bed.api, "ModelDeployment", namespace, "m").get("conditions", [])
+    return next((one for one in found if one["type"] == "Placed"), {})
+
+
 def test_an_operator_on_a_server_that_guards_owners_needs_the_right_of_the_value_and_makes_all_with_it(
     bed: Bed, namespace: str, proxy: FaultProxy, guarded: int
 ) -> None:
@@ -49,8 +56,7 @@ def test_an_operator_on_a_server_that_guards_owners_needs_the_right_of_the_value
     name = placed_model(bed.api, namespace)
     operator.start()
     try:
-        told = wait_for_condition(bed.api, "ModelDeployment", namespace, "m", "Placed", "False")
-        assert "finalizers" in told["message"]
+        wait_for("the right to be missed", lambda: "finalizers" in placed(bed, namespace).get("message", ""))
         assert bed.api.get(deployment(namespace)).status == HTTPStatus.NOT_FOUND
         (part,) = (part for part in more if part.name == next(iter(added)).part)
         bind(bed.api, f"{operator.user}:{part.name}", part.rules, {"kind": "User", "name": operator.user}, namespace)
