@@ -8,6 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,14 +64,20 @@ def logs(folder: Path) -> list[Path]:
 def read(files: Iterable[Path]) -> dict[Who, Seen]:
     """What all of these logs say."""
     found: dict[Who, Seen] = {}
+    for event in _events(files):
+        account = ACCOUNTS.get(event["user"]["username"])
+        if account and "objectRef" in event:
+            _take(event, account.user, found.setdefault(Who(account.role, account.mode), Seen()))
+    return found
+
+
+def _events(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
     for file in files:
         with file.open(encoding="utf-8") as lines:
-            # Whoever was killed wrote half a line.
-            for event in (json.loads(line) for line in lines if line.endswith("}\n")):
-                account = ACCOUNTS.get(event["user"]["username"])
-                if account and "objectRef" in event:
-                    _take(event, account.user, found.setdefault(Who(account.role, account.mode), Seen()))
-    return found
+            for line in lines:
+                # A server that was killed wrote half a line, and the next one went on in it.
+                with suppress(json.JSONDecodeError):
+                    yield json.loads(line)
 
 
 def _take(event: Mapping[str, Any], user: str, seen: Seen) -> None:

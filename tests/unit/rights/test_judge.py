@@ -113,7 +113,7 @@ def test_subresources_modes_and_half_lines_are_told_apart(log: Path) -> None:
     found = seen(log, event(user="operator-single", part="modelfleet-operator", objectRef=about), who=single)
     assert found.allowed == {Right("modelfleet-operator", "modelfleet.dev", "routingpolicies/status", "patch"): 1}
     with log.open("a") as more:
-        more.write(json.dumps(event())[:40])
+        more.write(f"{json.dumps(event())[:40]}{json.dumps(event())}\n{json.dumps(event())[:40]}")
     assert read([log]).keys() == {single}
 
 
