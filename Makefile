@@ -18,7 +18,7 @@ LOCKER  := uv==0.13.9
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check fmt generate manifests verify golden bench soak engine image image-verify e2e cluster cluster-down lock clean
-.PHONY: format lint types imports tests generated goldens properties dataplane controlplane chart realnode
+.PHONY: format lint types imports tests generated goldens properties dataplane helm controlplane rights chart realnode
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +26,7 @@ help: ## List the targets
 demo: $(READY) ## Set up, serve a sample fleet with a real Envoy, show a routed answer and its reasons
 	@$(BIN)/modelfleet demo
 
-test: check verify properties dataplane controlplane chart realnode ## Set up, check, verify, properties, a real Envoy, control plane, chart and node: what CI runs
+test: check verify properties dataplane controlplane rights chart realnode ## Set up, check, verify, properties, a real Envoy, control plane, chart and node: what CI runs
 
 check: format lint types imports tests ## Format, lint, types, import contracts and tests: offline, in two minutes
 
@@ -108,13 +108,20 @@ dataplane: $(READY)
 	@$(BIN)/python -m tests.engines tell
 	@$(PHASE) $@ $(SUITE) --dist loadfile tests/dataplane/envoy tests/scenario
 
-# Not a phase: its first build takes minutes and tells how far it is.
-controlplane: $(READY)
+# Neither of these is a phase: their first builds take minutes and tell how far they are.
+helm: $(READY)
+	@$(BIN)/python -m tests.chart build
+
+# Our roles run as the accounts that the chart makes, which Helm says.
+controlplane: $(READY) helm
 	@$(BIN)/python -m tests.testbed build
 	@$(BIN)/python -m tests.cluster
 
-chart: $(READY)
-	@$(BIN)/python -m tests.chart build
+# What the control planes saw, beside what the chart grants: nothing may be missing or extra.
+rights: $(READY)
+	@$(PHASE) $@ $(BIN)/python -m tests.rights build/audit
+
+chart: $(READY) helm
 	@$(PHASE) $@ $(PYTEST) -q tests/chart
 
 # The part of e2e that takes no measure, where this is root and all is installed that it takes; else it says what is not.

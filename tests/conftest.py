@@ -12,7 +12,7 @@ from tests.sizes import SOAK
 
 HERE = Path(__file__).resolve().parent
 ON_DEMAND = tuple(
-    HERE / name for name in ("bench", "chart", "cluster", "dataplane/envoy", "e2e", "property", "scenario")
+    HERE / name for name in ("bench", "chart", "cluster", "dataplane/envoy", "e2e", "property", "rights", "scenario")
 )
 """Run only when they are asked for by path: measurements, what needs a control plane or Helm, what runs Envoy, and
 what looks at so many cases that it is a phase of its own.

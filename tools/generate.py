@@ -5,7 +5,8 @@ from pathlib import Path
 
 from modelfleet.api.crd import render_crds
 from modelfleet.api.reference import render_reference
-from tools.chart.writing import render_readme, render_schema, render_values
+from tools.chart.rights import render_rights
+from tools.chart.writing import NOTE, render_readme, render_schema, render_values
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = Path("charts/modelfleet")
@@ -17,6 +18,7 @@ def generated() -> dict[Path, str]:
     """Every generated file, by its path in the repository."""
     crds = {folder / name: text for folder in WHOLE for name, text in render_crds().items()}
     chart = {"values.schema.json": render_schema(), "values.yaml": render_values(), "README.md": render_readme()}
+    chart["templates/_rights.tpl"] = render_rights(NOTE)
     files = {CHART / name: text for name, text in chart.items()}
     return {**crds, **files, Path("docs/reference.md"): render_reference()}
 

@@ -1,7 +1,7 @@
 """The chart grants the rights that the pages list, per role and per mode: none is missing, none is extra.
 
-That what the pages list is what the roles do is shown where they run: tests/cluster/operator/test_manual.py and
-tests/cluster/gateways/test_rights.py hold both ways, from what the API server was asked.
+That what the chart grants is what the roles do is shown where they run: tests/rights holds both ways, from what the API
+servers of all tests saw.
 """
 
 import re

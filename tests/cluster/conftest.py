@@ -11,7 +11,12 @@ import pytest
 
 from modelfleet.kube.client import Client
 from modelfleet.kube.config import connect
+from tests.chart.helm import Unavailable as NoHelm
+from tests.chart.helm import helm
 from tests.cluster.writing import Desk, make_model, writing
+from tests.rights.accounts import Account, Scope, grant
+from tests.rights.audit import audit_log
+from tests.rights.granted import Mode
 from tests.testbed.__main__ import crds
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
@@ -29,12 +34,13 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     was_built, began = is_built(), time.monotonic()
     try:
         assets = binaries()
-    except Unavailable as reason:
+        helm()  # says what the accounts of our roles may do
+    except (Unavailable, NoHelm) as reason:
         _leave_out(str(reason))
     built = time.monotonic()
     own_network = enter_namespace()
     with bed_folder() as folder:
-        control_plane = Bed(folder / "bed", assets, pods_answer=own_network)
+        control_plane = Bed(folder / "bed", assets, pods_answer=own_network, audit=audit_log())
         control_plane.start(crds())
         request.config.stash[REPORT] = [
             "control plane: " + ("build reused" if was_built else f"built in {built - began:.0f} s"),
@@ -74,9 +80,11 @@ def proxy(bed: Bed) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def client(proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """The one through whom children are written, known to the proxy as the writer."""
-    monkeypatch.setenv("KUBECONFIG", str(proxy.kubeconfig("writer")))
+def client(bed: Bed, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """The one through whom children are written, known to the proxy as the writer. It may do what an operator may."""
+    account = Account("operator", Mode.EVERYWHERE)
+    grant(bed.api, account, Scope(), "default")
+    monkeypatch.setenv("KUBECONFIG", str(proxy.kubeconfig("writer", account.user)))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return connect("modelfleet/test")
 

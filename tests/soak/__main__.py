@@ -4,6 +4,7 @@ import argparse
 import fcntl
 import os
 import random
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from tests.rights.audit import FOLDER as AUDIT
 from tests.soak.child import ROOT
 from tests.soak.phases import PHASES, Phase
 from tests.soak.run import Plan, Soak, shown
@@ -51,6 +53,9 @@ def main(words: Sequence[str], phases: Sequence[Phase] = PHASES, folder: Path = 
     seed = chosen_seed(asked.seed)
     os.environ["MODELFLEET_SEED"] = str(seed)
     chosen = [phase for phase in phases if not asked.phase or phase.name in asked.phase]
+    os.environ[AUDIT] = str(folder / "audit")
+    if any(phase.name == "cluster" for phase in chosen):
+        shutil.rmtree(folder / "audit", ignore_errors=True)
     terminal = Console(highlight=False, markup=False)
     # A file or a pipe has no width: then no line is broken.
     console = terminal if terminal.is_terminal else Console(width=WIDTH, highlight=False, markup=False)

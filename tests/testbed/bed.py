@@ -18,12 +18,23 @@ from tests.testbed.nodes import nodes
 from tests.testbed.process import Process
 
 ADMIN, ADMIN_TOKEN = "admin", "testbed-admin"
+ROLES = tuple(f"{role}-{mode}" for role in ("operator", "xds") for mode in ("everywhere", "listed", "single"))
+"""Accounts for our roles, which may do nothing until a test grants them something: tests/rights/accounts.py."""
+AUDITED = "roles-of-modelfleet"
 USERS = {
     ADMIN: "system:masters",
     "kwok": "system:masters",
     "system:kube-controller-manager": "",
     "system:kube-scheduler": "",
+    **dict.fromkeys(ROLES, AUDITED),
 }
+AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": [AUDITED]}, {"level": "None"}],
+}
+"""What our roles ask for, and nothing that anybody else does."""
 STOP_ORDER = ("kwok", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -31,14 +42,24 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 class Bed:
     """A control plane in a folder. With `detached` it outlives the process that started it.
 
-    `pods_answer` is where it runs in a network of its own, so that stubs can listen on the addresses of pods.
+    `pods_answer` is where it runs in a network of its own, so that stubs can listen on the addresses of pods. `audit`
+    is a file to which the API server writes what our roles ask it for.
     """
 
     address = "127.0.0.1"
     """Where the API server answers."""
 
-    def __init__(self, folder: Path, assets: Path, *, detached: bool = False, pods_answer: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        assets: Path,
+        *,
+        detached: bool = False,
+        pods_answer: bool = False,
+        audit: Path | None = None,
+    ) -> None:
         self.folder = folder
+        self._audit = audit
         self.assets = assets
         self.detached = detached
         self.pods_answer = pods_answer
@@ -132,9 +153,12 @@ class Bed:
 
     def _write_files(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        rows = (f'{self._token(user)},{user},{number},"{group}"' for number, (user, group) in enumerate(USERS.items()))
+        rows = (
+            f'{self.token_of(user)},{user},{number},"{group}"' for number, (user, group) in enumerate(USERS.items())
+        )
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
         (self.folder / "sa.key").write_bytes(self._new_key())
+        (self.folder / "audit.json").write_text(json.dumps(AUDIT))
         for user in USERS:
             self.write_kubeconfig(self.kubeconfig_of(user), user, self.port)
         for file in self.folder.iterdir():
@@ -145,7 +169,8 @@ class Bed:
         command = [str(own)] if own.exists() else ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"]
         return subprocess.run(command, capture_output=True, check=True).stdout
 
-    def _token(self, user: str) -> str:
+    def token_of(self, user: str) -> str:
+        """What a user shows to the API server."""
         return ADMIN_TOKEN if user == ADMIN else f"testbed-{user.replace(':', '-')}"
 
     def _kubeconfig(self, user: str, port: int) -> dict[str, Any]:
@@ -155,7 +180,7 @@ class Bed:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "testbed", "cluster": cluster}],
-            "users": [{"name": user, "user": {"token": self._token(user)}}],
+            "users": [{"name": user, "user": {"token": self.token_of(user)}}],
             "contexts": [{"name": "testbed", "context": {"cluster": "testbed", "user": user}}],
             "current-context": "testbed",
         }
@@ -181,6 +206,7 @@ class Bed:
             f"--secure-port={self.port}",
             f"--advertise-address={self.address}",
             *self._apiserver_reach(),
+            *self._apiserver_audit(),
             f"--cert-dir={self.folder / 'certs'}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
@@ -192,6 +218,11 @@ class Bed:
 
     def _apiserver_reach(self) -> list[str]:
         return ["--endpoint-reconciler-type=none"]  # it would refuse a loopback address
+
+    def _apiserver_audit(self) -> list[str]:
+        policy = f"--audit-policy-file={self.folder / 'audit.json'}"
+        # A file that is full would be given another name while others write to it.
+        return [policy, f"--audit-log-path={self._audit}", "--audit-log-maxsize=10000"] if self._audit else []
 
     def _controller_manager(self) -> list[str]:
         return [

@@ -48,6 +48,13 @@ labels:
 {{- end -}}
 {{- end -}}
 
+{{/* (root, role): whom a binding is for */}}
+{{- define "modelfleet.subject" -}}
+- kind: ServiceAccount
+  name: {{ include "modelfleet.account" . }}
+  namespace: {{ .root.Release.Namespace }}
+{{- end -}}
+
 {{/* (root, image, tag) */}}
 {{- define "modelfleet.imageOf" -}}
 {{- $registry := default .image.registry .root.Values.global.imageRegistry -}}

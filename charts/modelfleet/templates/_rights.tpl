@@ -1,30 +1,29 @@
-{{/* The rights of each role, as docs/rights.md explains them. A test compares them with what the roles really do. */}}
+{{/* Generated from tools/chart by `make generate`; edit that. docs/rights.md explains each of them. */}}
 
-{{/* Of the whole cluster, whatever is served. */}}
-{{- define "modelfleet.rights.shared" -}}
-- apiGroups: [""]
-  resources: [nodes]
-  verbs: [list, watch]
+{{- define "modelfleet.rights.operator.shared" -}}
 - apiGroups: [modelfleet.dev]
   resources: [hardwareclasses]
   verbs: [list, watch]
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list, watch]
 {{- end -}}
 
-{{/* Of the operator, in the namespaces that are served. */}}
-{{- define "modelfleet.rights.operator" -}}
+{{- define "modelfleet.rights.operator.whole" -}}
+- apiGroups: [modelfleet.dev]
+  resources: [hardwareclasses/status]
+  verbs: [patch, update]
+{{- end -}}
+
+{{- define "modelfleet.rights.operator.served" -}}
 - apiGroups: [modelfleet.dev]
   resources: [modeldeployments, routingpolicies]
   verbs: [list, watch]
-- apiGroups: [modelfleet.dev]
-  resources: [modeldeployments/status, routingpolicies/status]
-  verbs: [patch, update]
-{{- if .Values.rbac.finalizers }}
-- apiGroups: [modelfleet.dev]
-  resources: [modeldeployments/finalizers]
-  verbs: [update]
-{{- end }}
 - apiGroups: [""]
   resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [services]
@@ -48,9 +47,14 @@
   resources: [resourceclaimtemplates]
   verbs: [create, delete, get, list, patch, watch]
 {{- end }}
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
-  verbs: [list, watch]
+- apiGroups: [modelfleet.dev]
+  resources: [modeldeployments/status, routingpolicies/status]
+  verbs: [patch, update]
+{{- if .Values.rbac.finalizers }}
+- apiGroups: [modelfleet.dev]
+  resources: [modeldeployments/finalizers]
+  verbs: [update]
+{{- end }}
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
@@ -59,22 +63,50 @@
   verbs: [create, get, patch]
 {{- end -}}
 
-{{/* Of the xds role, in the namespaces that are served. It has no verb that writes. */}}
-{{- define "modelfleet.rights.xds" -}}
-- apiGroups: [modelfleet.dev]
-  resources: [modeldeployments, routingpolicies]
-  verbs: [list, watch]
+{{- define "modelfleet.rights.operator.secrets" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+{{- end -}}
+
+{{- define "modelfleet.rights.operator.home" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create, get, update]
+{{- end -}}
+
+{{- define "modelfleet.rights.operator.alone" -}}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
+  verbs: [list]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+{{- end -}}
+
+{{- define "modelfleet.rights.xds.shared" -}}
+- apiGroups: [modelfleet.dev]
+  resources: [hardwareclasses]
+  verbs: [list, watch]
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [list, watch]
+{{- end -}}
+
+{{- define "modelfleet.rights.xds.served" -}}
+- apiGroups: [modelfleet.dev]
+  resources: [modeldeployments, routingpolicies]
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
 {{- end -}}
 
-{{/* (root, role, subjects): the references of a binding. */}}
-{{- define "modelfleet.subject" -}}
-- kind: ServiceAccount
-  name: {{ include "modelfleet.account" . }}
-  namespace: {{ .root.Release.Namespace }}
+{{- define "modelfleet.rights.xds.secrets" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
 {{- end -}}

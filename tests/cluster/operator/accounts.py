@@ -3,24 +3,17 @@
 import json
 import time
 import uuid
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
 
-from modelfleet.sources.kinds import WATCHED
-from tests.cluster.operator.process import Operator
+from tests.cluster.operator.process import Role
+from tests.rights.accounts import bind
+from tests.rights.audit import Call
+from tests.rights.granted import Mode, rights
 from tests.testbed.bed import Bed, expect
 
-RBAC = "rbac.authorization.k8s.io"
 SECRETS = "/api/v1/namespaces/default/secrets"
-LOOK = ["get", "list", "watch"]
-MAKE = ["create", "delete", "patch"]
-BESIDES = (
-    *((watched.group, [watched.plural], MAKE) for watched in WATCHED if watched.is_child),
-    ("modelfleet.dev", [f"{watched.plural}/status" for watched in WATCHED if watched.is_ours], ["patch"]),
-    ("", ["secrets", "configmaps"], ["get"]),
-    ("", ["events"], ["get", "create", "patch"]),
-    ("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
-)
+LOOK = {"get", "list", "watch"}
 
 
 class Account:
@@ -35,19 +28,17 @@ class Account:
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
         expect(bed.api.apply(self._path, account), HTTPStatus.OK, HTTPStatus.CREATED)
         self.allow_all_but()
-        self._apply(
-            "ClusterRoleBinding",
-            roleRef={"apiGroup": RBAC, "kind": "ClusterRole", "name": name},
-            subjects=[{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
-        )
 
     def allow_all_but(self, *plurals: str) -> None:
-        """Grants what an operator needs, but not to look at these."""
-        looks = [(watched.group, [watched.plural], LOOK) for watched in WATCHED if watched.plural not in plurals]
-        rules = [
-            {"apiGroups": [group], "resources": names, "verbs": verbs} for group, names, verbs in [*looks, *BESIDES]
-        ]
-        self._apply("ClusterRole", rules=rules)
+        """Grants what the chart grants an operator, but not to look at these."""
+        granted = {right[1:] for right in rights("operator", Mode.EVERYWHERE)}
+        self.grant(one for one in granted if one[1] not in plurals or one[2] not in LOOK)
+
+    def grant(self, rights: Iterable[Call], namespace: str = "") -> None:
+        """From now on it may do this in the namespace, or everywhere, and nothing else there."""
+        rules = [{"apiGroups": [group], "resources": [name], "verbs": [verb]} for group, name, verb in sorted(rights)]
+        subject = {"kind": "ServiceAccount", "name": self.name, "namespace": "default"}
+        bind(self._bed.api, self.name, rules, subject, namespace)
 
     def token(self) -> str:
         """A new token, bound to a Secret that it ends with."""
@@ -58,7 +49,7 @@ class Account:
         answer = self._bed.api.create(f"{self._path}/token", {"spec": {"boundObjectRef": bound, "audiences": []}})
         return str(expect(answer, HTTPStatus.CREATED)["status"]["token"])
 
-    def give_token(self, operator: Operator) -> None:
+    def give_token(self, operator: Role) -> None:
         """Puts a new token into the operator's kubeconfig."""
         settings = json.loads(operator.kubeconfig.read_text())
         settings["users"][0]["user"] = {"token": self.token()}
@@ -69,8 +60,3 @@ class Account:
         while len(self._anchors) > 1:
             expect(self._bed.api.delete(self._anchors.pop(0)), HTTPStatus.OK)
         self.ended_at = time.monotonic()
-
-    def _apply(self, kind: str, **fields: Any) -> None:
-        path = f"/apis/{RBAC}/v1/{kind.lower()}s/{self.name}"
-        made = {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": {"name": self.name}, **fields}
-        expect(self._bed.api.apply(path, made), HTTPStatus.OK, HTTPStatus.CREATED)

@@ -1,5 +1,6 @@
 """An operator that a test starts, stops, kills and freezes, and what it tells of itself meanwhile."""
 
+import json
 import random
 import re
 import socket
@@ -8,9 +9,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from tests.rights.accounts import ACCOUNTS, account_for, grant, scope_of
 from tests.testbed.api import wait_for
 from tests.testbed.faults import FaultProxy
 from tests.testbed.process import Process
@@ -25,12 +27,15 @@ class Role(Process):
     ROLE = ""
 
     def __init__(
-        self, proxy: FaultProxy, name: str, *options: str, user: str = "admin", env: Mapping[str, str] | None = None
+        self, proxy: FaultProxy, name: str, *options: str, user: str = "", env: Mapping[str, str] | None = None
     ) -> None:
+        """It runs as the account that the chart would give it with these options, unless `user` is another one."""
         self.proxy = proxy
         self.client = name
         self.metrics = f"127.0.0.1:{lasting_port()}"
-        self.kubeconfig = proxy.kubeconfig(name, user)
+        self._scope, self._is_granted = scope_of(options), False
+        self.user = user or account_for(self.ROLE, self._scope).user
+        self.kubeconfig = proxy.kubeconfig(name, self.user)
         # `env` makes the program's environment: a process of the testbed inherits that of the tests.
         variables = {"KUBECONFIG": str(self.kubeconfig), "PYTHONUNBUFFERED": "1", **(env or {})}
         command = ["env", *(f"{key}={value}" for key, value in variables.items())]
@@ -43,9 +48,24 @@ class Role(Process):
     def name(self) -> str:
         return self.client
 
+    def start(self) -> None:
+        """Starts it; first it is given its rights, unless a test gave it an account of its own."""
+        if not self._is_granted:
+            self._grant()
+        self._is_granted = True
+        super().start()
+
     def stop(self) -> None:
         """Asks it to end as Kubernetes does; returns when it has ended."""
         super().stop()
+
+    def _grant(self) -> None:
+        settings = json.loads(self.kubeconfig.read_text())
+        own = settings["users"][0]["user"]["token"] == self.proxy._bed.token_of(self.user)
+        if own and self.user in ACCOUNTS:
+            home = settings["contexts"][0]["context"].get("namespace", "default")
+            with closing(self.proxy._bed.client()) as api:
+                grant(api, ACCOUNTS[self.user], self._scope, home)
 
     def log_text(self) -> str:
         """All that it has logged."""
@@ -82,7 +102,7 @@ class Operator(Role):
     ROLE = "operator"
 
     def __init__(
-        self, proxy: FaultProxy, name: str, *options: str, user: str = "admin", env: Mapping[str, str] | None = None
+        self, proxy: FaultProxy, name: str, *options: str, user: str = "", env: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(proxy, name, "--kube-api-qps=500", "--kube-api-burst=500", *options, user=user, env=env)
 

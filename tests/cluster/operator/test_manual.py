@@ -1,10 +1,7 @@
 """What docs/operator.md promises: its rights are enough, a restart says nothing, options and metrics are as listed."""
 
-import contextlib
-import json
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -52,10 +49,7 @@ from tests.testbed.bed import CRDS, Bed, expect
 from tests.testbed.faults import FaultProxy
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "operator.md").read_text()
-RBAC = "rbac.authorization.k8s.io"
-ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 CHAT, KEDA, DEVICES = "chat", "scaled", "gpu.example.com"
-Rule = dict[str, list[str]]
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -69,52 +63,6 @@ def rows(heading: str) -> list[list[str]]:
 
 def quoted(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
-
-
-SHARED, SERVED, HOME = "the whole cluster", "the namespaces that are served", "its own namespace"
-
-
-def rights(*places: str) -> list[Rule]:
-    """What the page grants in these places."""
-    return [
-        {"apiGroups": [*quoted(group), ""][:1], "resources": quoted(resources), "verbs": quoted(verbs)}
-        for resources, group, verbs, where in rows("What it may do")
-        if where.startswith(places)
-    ]
-
-
-@contextlib.contextmanager
-def account(bed: Bed, namespaces: tuple[str, ...]) -> Iterator[str]:
-    """The token of an account that has these rights and no others; in all namespaces where none is named."""
-    name = f"operator-{uuid.uuid4().hex[:8]}"
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": "default"}
-    expect(bed.api.create(ACCOUNTS, {"metadata": {"name": name}}), HTTPStatus.CREATED)
-    made: list[str] = []
-
-    def grant(kind: str, where: str, rules: list[Rule]) -> None:
-        root = f"/apis/{RBAC}/v1/{where}"
-        role = {"metadata": {"name": name}, "rules": rules}
-        reference = {"apiGroup": RBAC, "kind": kind, "name": name}
-        binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
-        for plural, thing in (("s", role), ("bindings", binding)):
-            path = f"{root}{kind.lower()}{plural}"
-            expect(bed.api.create(path, thing), HTTPStatus.CREATED)
-            made.append(f"{path}/{name}")
-
-    everywhere = [] if namespaces else rights(SERVED, HOME)
-    wide = [rule for rule in rights(SHARED) if not namespaces or "hardwareclasses/status" not in rule["resources"]]
-    grant("ClusterRole", "", [*wide, *everywhere])
-    for namespace in namespaces:
-        grant("Role", f"namespaces/{namespace}/", rights(SERVED))
-    if namespaces:
-        grant("Role", "namespaces/default/", rights(HOME))
-    try:
-        yield str(
-            expect(bed.api.create(f"{ACCOUNTS}/{name}/token", {"spec": {}}), HTTPStatus.CREATED)["status"]["token"]
-        )
-    finally:
-        for path in (*made, f"{ACCOUNTS}/{name}"):
-            bed.api.delete(path)
 
 
 @pytest.fixture(scope="module")
@@ -135,24 +83,21 @@ def test_the_rights_that_the_page_lists_are_all_that_it_needs(
     # In a namespace that goes away nobody may make anything, whatever his rights.
     wait_for("other tests' namespaces to be gone", lambda: not is_ending(bed.api), patience=90)
     options = [f"--namespace={namespace}"] if single else []
-    with account(bed, (namespace,) if single else ()) as token:
-        operator = Operator(proxy, "operator", *options)
-        settings = json.loads(operator.kubeconfig.read_text())
-        settings["users"][0]["user"] = {"token": token}
-        operator.kubeconfig.write_text(json.dumps(settings))
-        operator.start()
-        try:
-            operator.wait_until_ready()
-            operator.wait_until_leading()
-            _use_everything(bed, namespace, shared=not single)
-            _have_everything_made(bed, namespace)
-            assert operator.metric("rbac_denied_total") == 0
-            assert operator.metric("writes_total", outcome="Forbidden") == 0
-            assert operator.ask("/healthz")[0] == HTTPStatus.OK
-        finally:
-            operator.stop()
-            for family in ("cpu", "gpu"):
-                bed.api.delete(url("HardwareClass", "", f"{family}-{namespace}"))
+    # It is the account of the chart, whose rights are the page's: tests/chart/test_rights.py.
+    operator = Operator(proxy, "operator", *options, f"--secrets-namespace={namespace}")
+    operator.start()
+    try:
+        operator.wait_until_ready()
+        operator.wait_until_leading()
+        _use_everything(bed, namespace, shared=not single)
+        _have_everything_made(bed, namespace)
+        assert operator.metric("rbac_denied_total") == 0
+        assert operator.metric("writes_total", outcome="Forbidden") == 0
+        assert operator.ask("/healthz")[0] == HTTPStatus.OK
+    finally:
+        operator.stop()
+        for family in ("cpu", "gpu"):
+            bed.api.delete(url("HardwareClass", "", f"{family}-{namespace}"))
     assert "Forbidden" not in operator.log_text()
     assert used(proxy) == granted(all_=not single)
     # What is to go may be gone before it is asked to.
@@ -162,8 +107,8 @@ def test_the_rights_that_the_page_lists_are_all_that_it_needs(
 
 def granted(*, all_: bool) -> set[tuple[str, str]]:
     """Each verb that the page grants, with what it is for."""
-    rules = rights(SHARED, SERVED, HOME)
-    pairs = {(verb, resource) for rule in rules for verb in rule["verbs"] for resource in rule["resources"]}
+    listed = rows("What it may do")
+    pairs = {(verb, resource) for row in listed for verb in quoted(row[2]) for resource in quoted(row[0])}
     return pairs if all_ else {pair for pair in pairs if pair[1] != "hardwareclasses/status"}
 
 

@@ -124,7 +124,8 @@ def test_classes_and_nodes_are_read_by_it_and_written_on_by_those_who_serve_the_
 
 def test_a_namespace_that_comes_later_is_served_when_it_comes(bed: Bed, proxy: FaultProxy) -> None:
     name = f"test-{uuid.uuid4().hex[:8]}"
-    with running(proxy, "operator", f"--namespace={name}") as operator:
+    # Rights in a namespace are made in it: who is there before has those of the whole cluster.
+    with running(proxy, "operator", f"--namespace={name}", user="operator-everywhere") as operator:
         assert operator.is_ready()
         expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": name}}), HTTPStatus.CREATED)
         try:
@@ -155,7 +156,7 @@ def test_a_namespace_that_is_not_named_keeps_its_secrets_and_is_told_so(
 ) -> None:
     keep(bed.api, namespace, "keys", token="sesame")
     asked = proxy.add(Rule(Delay(0), verb="read", resource="secrets"))
-    with running(proxy, "operator", "--secrets-namespace=elsewhere") as operator:
+    with running(proxy, "operator", "--secrets-namespace=default") as operator:
         make(bed.api, with_key("a", namespace, "keys"), with_variables("b", namespace, "keys", "tuning"))
         assert refs(bed, namespace, "a", "SecretNotReadable") == (
             'spec.external.credentials.secretRef.name: Secret "keys" may not be read (the operator reads no Secrets in'

@@ -1,0 +1,31 @@
+"""`python -m tests.rights LOG…`: what audit logs say of rights, compared with what the chart grants.
+
+A folder is all logs in it. Whatever the chart grants and nobody used is told, so a log of some tests tells of more.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tests.rights.audit import logs, read
+from tests.rights.judge import judged, told
+
+
+def main() -> int:
+    """Do what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.rights", description=__doc__)
+    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
+    given: list[Path] = parser.parse_args().logs
+    files = [file for path in given for file in ([path] if path.is_file() else logs(path))]
+    if not files:
+        print("left out: no control plane ran that wrote an audit log")
+        return int("CI" in os.environ)
+    seen = read(files)
+    found = judged(seen)
+    print("\n".join([*found, told(seen)]))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The judge of rights: from what an API server writes down to what is missing and what is extra."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rights.accounts import ACCOUNTS, Scope, account_for, scope_of
+from tests.rights.audit import FOLDER, Seen, Who, audit_log, logs, read
+from tests.rights.granted import Mode, Right
+from tests.rights.judge import compared
+
+WIDE = "fleet-system:modelfleet:operator"
+WHO = Who("operator", Mode.EVERYWHERE)
+PATCHES, CREATES = (Right(WIDE, "apps", "deployments", verb) for verb in ("patch", "create"))
+Event = dict[str, Any]
+
+
+def event(
+    verb: str = "patch", code: int = 200, part: str = WIDE, user: str = "operator-everywhere", **more: Any
+) -> Event:
+    """A request about a Deployment, as it was served."""
+    reason = f'RBAC: allowed by ClusterRoleBinding "{user}:{part}" of ClusterRole "{user}:{part}" to User "{user}"'
+    decision = {"decision": "allow", "reason": reason}
+    return {
+        "stage": "ResponseComplete",
+        "requestURI": "/apis/apps/v1/namespaces/n/deployments/d?force=true",
+        "verb": verb,
+        "user": {"username": user},
+        "objectRef": {"resource": "deployments", "apiGroup": "apps", "namespace": "n", "name": "d"},
+        "responseStatus": {"code": code},
+        "annotations": {f"authorization.k8s.io/{key}": value for key, value in decision.items()},
+    } | more
+
+
+def refused(verb: str = "delete") -> Event:
+    """The same, that was not served for want of a right."""
+    return event(verb, 403, annotations={"authorization.k8s.io/decision": "forbid", "authorization.k8s.io/reason": ""})
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "1.log"
+
+
+def seen(log: Path, *events: Mapping[str, Any], who: Who = WHO) -> Seen:
+    log.write_text("".join(f"{json.dumps(one, separators=(',', ':'))}\n" for one in events))
+    return read([log]).get(who, Seen())
+
+
+def test_all_is_well_where_each_right_was_used_and_nothing_else_was_asked_for(log: Path) -> None:
+    assert list(compared(WHO, seen(log, event(), event("create", 201)), {PATCHES, CREATES})) == []
+
+
+def test_a_right_that_nobody_used_is_extra(log: Path) -> None:
+    (line,) = compared(WHO, seen(log, event()), {PATCHES, CREATES})
+    assert line == f"extra: operator (everywhere) create deployments.apps (granted by {WIDE}, never used)"
+
+
+def test_what_is_refused_and_not_granted_is_missing_with_its_path(log: Path) -> None:
+    (line,) = compared(WHO, seen(log, event(), refused(), refused()), {PATCHES})
+    assert line == (
+        "missing: operator (everywhere) delete deployments.apps"
+        " (asked for 2 times, refused, e.g. /apis/apps/v1/namespaces/n/deployments/d)"
+    )
+
+
+def test_what_is_allowed_by_another_role_than_the_charts_is_missing(log: Path) -> None:
+    (line,) = compared(WHO, seen(log, event(), event("delete", part="of-a-test")), {PATCHES})
+    assert line.startswith("missing: operator (everywhere) delete deployments.apps (asked for 1 times, by of-a-test")
+    given = event("get", annotations={"authorization.k8s.io/reason": 'RBAC: allowed by RoleBinding "a/b" of Role "b"'})
+    (line,) = compared(WHO, seen(log, event(), given), {PATCHES})
+    assert "by not of the chart: RBAC: allowed by RoleBinding" in line
+
+
+def test_a_right_that_is_granted_and_came_late_is_not_missing(log: Path) -> None:
+    assert list(compared(WHO, seen(log, event(), refused("patch")), {PATCHES})) == []
+
+
+def test_an_apply_that_makes_an_object_uses_the_right_to_create_it_and_is_told_of_where_it_lacks_it(log: Path) -> None:
+    assert list(compared(WHO, seen(log, event(code=201)), {PATCHES, CREATES})) == []
+    words = 'deployments.apps "d" is forbidden: User "u" cannot create resource "deployments" in API group "apps"'
+    late = event(code=403, responseStatus={"code": 403, "message": words})
+    (line,) = compared(WHO, seen(log, event(), late), {PATCHES})
+    assert line.startswith("missing: operator (everywhere) create deployments.apps (asked for 1 times, refused")
+
+
+def test_a_namespace_that_goes_away_takes_nobodys_right(log: Path) -> None:
+    words = "unable to create new content in namespace n because it is being terminated"
+    ended = event("create", 403, responseStatus={"code": 403, "message": words})
+    assert list(compared(WHO, seen(log, event(), ended), {PATCHES, CREATES})) == []
+
+
+def test_a_watch_counts_once_whether_or_not_its_end_was_heard_of(log: Path) -> None:
+    watches = Right(WIDE, "apps", "deployments", "watch")
+    begun, over = event("watch", stage="ResponseStarted"), event("watch")
+    assert seen(log, begun, over, begun).allowed == {watches: 2}
+
+
+def test_what_everybody_may_and_what_others_ask_is_not_judged(log: Path) -> None:
+    reason = {
+        "authorization.k8s.io/reason": 'RBAC: allowed by ClusterRoleBinding "x" of ClusterRole "system:discovery"'
+    }
+    others = event(user="admin"), event(annotations=reason), {"user": {"username": "operator-single"}}
+    assert seen(log, *others) == Seen()
+
+
+def test_subresources_modes_and_half_lines_are_told_apart(log: Path) -> None:
+    about = {"resource": "routingpolicies", "apiGroup": "modelfleet.dev", "subresource": "status"}
+    single = Who("operator", Mode.SINGLE)
+    found = seen(log, event(user="operator-single", part="modelfleet-operator", objectRef=about), who=single)
+    assert found.allowed == {Right("modelfleet-operator", "modelfleet.dev", "routingpolicies/status", "patch"): 1}
+    with log.open("a") as more:
+        more.write(f"{json.dumps(event())[:40]}{json.dumps(event())}\n{json.dumps(event())[:40]}")
+    assert read([log]).keys() == {single}
+
+
+@pytest.mark.parametrize(
+    ("options", "user"),
+    [
+        (["--resync=5"], "xds-everywhere"),
+        (["--secrets-namespace=a", "--listen", "x"], "xds-listed"),
+        (["--namespace=a", "-n", "b", "--secrets-namespace=a"], "xds-single"),
+    ],
+)
+def test_a_process_runs_as_the_account_that_its_options_ask_for(options: list[str], user: str) -> None:
+    assert account_for("xds", scope_of(options)).user == user
+    assert user in ACCOUNTS
+
+
+def test_the_options_of_a_process_say_what_it_serves() -> None:
+    said = scope_of(["-n", "b", "--namespace", "a", "--namespace=b", "--secrets-namespace=c", "--xds=http://x"])
+    assert said == Scope(("b", "a"), ("c",))
+
+
+def test_a_log_is_written_only_where_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER, raising=False)
+    assert audit_log() is None
+    monkeypatch.setenv(FOLDER, str(tmp_path / "audit"))
+    found = audit_log()
+    assert found is not None
+    found.write_text("")
+    assert logs(tmp_path / "audit") == [found]
