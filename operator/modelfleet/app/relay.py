@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfleet import __version__
-from modelfleet.app.tls import warn_of_clear, watched_tls
+from modelfleet.app.tls import tell_of_listener, warn_of_clear, watched_tls
 from modelfleet.controllers.serving import Serving
 from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.kube.errors import Unusable
@@ -42,6 +42,8 @@ class RelayOptions:
     metrics: str | None = None
     tls: TlsFiles | None = None
     """Those of a client of the central servers, all of which then speak TLS."""
+    listener: TlsFiles | None = None
+    """What the Envoy shows to callers, of which metrics tell."""
 
 
 def run_relay(options: RelayOptions) -> None:
@@ -80,6 +82,8 @@ async def _run(options: RelayOptions, upstream: list[str], listen: str, file: Ca
     dial = Dial(watched_tls(options.tls, telemetry, serves=False) if options.tls else None)
     relay = Relay(Who(options.node, options.gateway), upstream, file, _counts(telemetry), dial)
     _measure(telemetry, relay)
+    if options.listener:
+        tell_of_listener(options.listener, telemetry)
     warn_of_clear(listen, "a relay serves the Envoy beside it: listen on loopback, or at the path of a socket")
     log.info("modelfleet %s, relay of gateway %r, node %r", __version__, options.gateway, options.node)
     with _serving(options.metrics, telemetry, relay):
