@@ -11,12 +11,16 @@ from modelfleet.cli.gatewayspec import FORM
 from modelfleet.cli.tls import listener_options, tls_options
 
 if TYPE_CHECKING:
+    from modelfleet.app.revival import Life
     from modelfleet.envoy.mtls import TlsFiles
 
 EXIT_UNUSABLE = 2
 HOST, PORT = "127.0.0.1", 18000
 OF_CENTRAL = ("namespaces", "secrets", "resync")
-OF_RELAY = ("node", "tls_server_name", "listener_cert", "listener_key")
+OF_RELAY = ("node", "tls_server_name", "listener_cert", "listener_key", "again")
+
+OTHERWISE = {"namespaces": "--namespace", "secrets": "--secrets-namespace", "again": "--restart"}
+"""Options that are called otherwise than what they come to."""
 
 
 class Served(NamedTuple):
@@ -88,6 +92,13 @@ class Served(NamedTuple):
 @click.option(
     "--node", metavar="ID", help="What a relay's Envoy is called.  [default: $POD_NAME, else the host's name]"
 )
+@click.option(
+    "--restart",
+    "again",
+    is_flag=True,
+    help="For a relay: start it anew when it crashes, in this process, since a pod is not ready while a container of "
+    "it does not run.",
+)
 @tls_options
 @listener_options(
     "For a relay: the certificate that its Envoy shows to callers, which is then told of in metrics.", "The key of it."
@@ -108,6 +119,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     upstream: tuple[str, ...],
     cache: Path | None,
     node: str | None,
+    again: bool,
     log_format: str,
     log_level: str,
     tls: "TlsFiles | None",
@@ -115,9 +127,8 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
 ) -> None:
     """Program gateways from what a cluster holds, and tell what they acknowledged.
 
-    The cluster is that of KUBECONFIG, of ~/.kube/config, or of the pod that this runs in. Any number of these may run:
-    each serves the same, none writes anything. `modelfleet bootstrap` prints what an Envoy is started with to join.
-    Gateways can connect once the whole fleet has been read and compiled.
+    The cluster is that of KUBECONFIG, of ~/.kube/config, or of the pod that this runs in. Any number may run: each
+    serves the same, none writes anything. `modelfleet bootstrap` prints what an Envoy is started with to join.
 
     With --upstream it is a relay instead: the same server beside an Envoy, fed by another one, which it outlives.
 
@@ -131,7 +142,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     set_up(log_format, log_level)
     try:
         if cache is not None:
-            _relay(served, upstream, cache, node)
+            _relay(served, upstream, cache, node, again=again)
         else:
             _central(served, namespaces, secrets, resync)
     except Unusable as error:
@@ -152,9 +163,7 @@ def _check(context: click.Context, *, relays: bool, has_cache: bool) -> None:
     for name in OF_CENTRAL if relays else OF_RELAY:
         given = context.get_parameter_source(name)
         if given is click.core.ParameterSource.COMMANDLINE:
-            option = {"namespaces": "--namespace", "secrets": "--secrets-namespace"}.get(
-                name, f"--{name.replace('_', '-')}"
-            )
+            option = OTHERWISE.get(name, f"--{name.replace('_', '-')}")
             why = (
                 "is not for a relay, which sees no cluster" if relays else "is for a relay: add --upstream and --cache"
             )
@@ -179,7 +188,26 @@ def _central(served: Served, namespaces: tuple[str, ...], secrets: tuple[str, ..
     run_xds(XdsOptions(listen, read_gateways(gateways), namespaces, secrets, metrics, resync, tls))
 
 
-def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | None) -> None:
+def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | None, *, again: bool) -> None:
+    if not again:
+        _run_relay(served, upstream, cache, node, None)
+        return
+    from modelfleet.app.revival import Life, run_again
+    from modelfleet.kube.errors import Unusable
+
+    def work(life: Life) -> int:
+        try:
+            _run_relay(served, upstream, cache, node, life)
+        except (Unusable, click.ClickException) as error:
+            click.echo(f"modelfleet xds: {error}", err=True)
+            return EXIT_UNUSABLE
+        return 0
+
+    # Before anything is imported that this process does not need, and that may have threads.
+    sys.exit(run_again(work))
+
+
+def _run_relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | None, life: "Life | None") -> None:
     from modelfleet.app.relay import RelayOptions, run_relay
     from modelfleet.cli.gatewayspec import read_gateways
     from modelfleet.cli.nodename import node_name
@@ -193,4 +221,4 @@ def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | N
         raise click.UsageError(
             "--gateway: what an Envoy does is said where the relay is fed: give a relay the name alone"
         )
-    run_relay(RelayOptions(upstream, cache, found[0].name, node or node_name(), listen, metrics, tls, listener))
+    run_relay(RelayOptions(upstream, cache, found[0].name, node or node_name(), listen, metrics, tls, listener, life))
