@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.kube.errors import Unusable
 from modelfleet.telemetry import Telemetry
+from modelfleet.xds.arrivals import Arrivals
 from modelfleet.xds.door import Door
 from modelfleet.xds.tls import RenewingTls, server_credentials
 
@@ -70,7 +71,14 @@ def door_of(files: TlsFiles | None, listen: str, telemetry: Telemetry) -> Door:
     denied = telemetry.counter(
         "xds_denied", "Streams that were refused because their certificate is not that of their gateway."
     )
-    return Door(server_credentials(watched_tls(files, telemetry, serves=True)), denied.inc)
+    arrivals = Arrivals()
+    telemetry.ask_count(
+        "tls_connections_lost",
+        "Connections from which no stream came: their handshake failed, or they asked for nothing.",
+        arrivals.lost,
+    )
+    tls = watched_tls(files, telemetry, serves=True)
+    return Door(server_credentials(tls, arrivals.begun), denied.inc, arrivals.came)
 
 
 def warn_of_clear(listen: str, remedy: str) -> None:

@@ -85,15 +85,24 @@ class RenewingTls:
         return Material(chain, key, authorities, _end(files, prefix, serves=self._serves))
 
 
-def server_credentials(tls: RenewingTls) -> grpc.ServerCredentials:
+def _nothing() -> None:
+    pass
+
+
+def server_credentials(tls: RenewingTls, begun: Callable[[], None] = _nothing) -> grpc.ServerCredentials:
     """Those of a server that asks every client for a certificate. A handshake gets what is then in the files.
+
+    `begun` is called for each connection, before anything is known of it.
 
     It gets it anew also when nothing has changed: with what there was a client could resume its session, and come in
     for hours with a certificate that has expired.
     """
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(tls.latest()), lambda: _configuration(tls.latest()), require_client_authentication=True
-    )
+
+    def asked() -> grpc.ServerCertificateConfiguration:
+        begun()
+        return _configuration(tls.latest())
+
+    return grpc.dynamic_ssl_server_credentials(_configuration(tls.latest()), asked, require_client_authentication=True)
 
 
 def _configuration(material: Material) -> grpc.ServerCertificateConfiguration:
