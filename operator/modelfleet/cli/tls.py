@@ -65,11 +65,11 @@ def _pair(cert: str | None, key: str | None) -> "TlsFiles | None":
         return None
     if not cert or not key:
         raise click.UsageError(f"{' and '.join(PAIR)} belong together: add {PAIR[0] if key else PAIR[1]}")
-    _check_paths(dict(zip(PAIR, (cert, key), strict=True)))
+    _check_printable(dict(zip(PAIR, (cert, key), strict=True)))
     return TlsFiles(cert, key)
 
 
-def _check_paths(files: Mapping[str, str | None]) -> None:
+def _check_printable(files: Mapping[str, str | None]) -> None:
     for option, path in files.items():
         if path and (not path.isprintable() or len(path) > LONGEST):
             raise click.BadParameter("must be the path of a file, on one line", param_hint=f"'{option}'")
@@ -88,7 +88,7 @@ def _read(cert: str | None, key: str | None, ca: str | None, server_name: str | 
             f"{', '.join(FILES)} belong together: add {' and '.join(missing)}, or leave out all of them"
             + (f" and {NAME}" if server_name is not None else "")
         )
-    _check_paths(files)
+    _check_printable(files)
     if server_name is not None and not is_host(server_name):
         message = f"{server_name!r} must be the name or the address of a host, without a port, such as modelfleet-xds"
         raise click.BadParameter(message, param_hint=f"'{NAME}'")

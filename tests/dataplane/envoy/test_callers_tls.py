@@ -6,7 +6,6 @@ import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -29,7 +28,8 @@ from tests.support.authority import Authority, Issued, Mounted
 
 HOST = "models.example.test"
 FLEET = fleet(model("small"), simple("auto", "small"))
-DAY = timedelta(days=1)
+OK = b"\x88"
+"""A head of HTTP/2 begins so that says 200."""
 
 
 class Port:
@@ -114,7 +114,7 @@ def test_a_caller_who_can_speaks_http_2(port: Port, gateway: RealGateway) -> Non
     with connect(gateway.address, caller(port.authority.roots, "h2", "http/1.1"), HOST) as connected:
         assert connected.selected_alpn_protocol() == "h2"
         status, body = http2(connected, HOST, chat("auto"))
-    assert status == b"\x88", "the field of the static table that says 200"
+    assert status == OK
     assert json.loads(body)["choices"]
 
 
@@ -161,6 +161,21 @@ def test_no_key_can_be_read_at_the_interface_of_envoy(port: Port, gateway: RealG
     # A part of the middle, as it is and as bytes are written in JSON.
     assert key[100:140].decode() not in dump
     assert b64encode(key)[120:180].decode() not in dump
+
+
+def test_callers_of_one_that_is_drained_are_answered_and_told_to_go_elsewhere(
+    port: Port, upstream: ScriptedUpstream
+) -> None:
+    with port.gateway(upstream) as gateway:
+        gateway.envoy._command += ["--drain-strategy", "immediate"]
+        gateway.restart_envoy(kill=False)
+        result = CliRunner().invoke(main, ["drain", "--admin", gateway.envoy.bootstrap.admin])
+        assert (result.exit_code, result.output) == (0, "")
+        with Forwarder(gateway.address, caller(port.authority.roots), HOST) as forwarder:
+            answer = request(forwarder.address, "POST", CHAT, [JSON], chat("auto"))
+        assert (answer.status, answer.header("connection")) == (200, "close")
+        with connect(gateway.address, caller(port.authority.roots, "h2"), HOST) as connected:
+            assert http2(connected, HOST, chat("auto"), goes=True)[0] == OK
 
 
 # Probes.

@@ -82,21 +82,28 @@ async def _close(server: asyncio.Server) -> None:
     server.close()
 
 
-def http2(connected: ssl.SSLSocket, name: str, body: bytes) -> tuple[bytes, bytes]:
-    """Asks for a chat completion by HTTP/2; the first field of the answer's head as it came, and the body."""
+def http2(connected: ssl.SSLSocket, name: str, body: bytes, *, goes: bool = False) -> tuple[bytes, bytes]:
+    """Asks for a chat completion by HTTP/2; the first field of the answer's head as it came, and the body.
+
+    One that `goes` is told to come by another connection next time, and is not done before.
+    """
     fields = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", name.encode()), (b":path", CHAT.encode())]
     fields += [(b"content-type", b"application/json")]
     # Literals that nobody is to remember, which needs no tables.
     head = b"".join(b"\0" + bytes([len(key)]) + key + bytes([len(value)]) + value for key, value in fields)
     connected.sendall(PREFACE + _frame(SETTINGS, 0, 0) + _frame(HEADERS, END_HEADERS, 1, head))
     connected.sendall(_frame(DATA, END_STREAM, 1, body))
-    found, data = b"", b""
+    found, data, missing = b"", b"", {"end", "leave"} if goes else {"end"}
     for kind, flags, content in _frames(connected):
-        assert kind not in {RESET, GOAWAY}, content
+        assert kind != RESET, content
+        assert goes or kind != GOAWAY, content
         found += content if kind == HEADERS else b""
         data += content if kind == DATA else b""
-        if kind in {DATA, HEADERS} and flags & END_STREAM:
+        missing -= {"end"} if kind in {DATA, HEADERS} and flags & END_STREAM else set()
+        missing -= {"leave"} if kind == GOAWAY else set()
+        if not missing:
             break
+    assert not missing, missing
     return found[:1], data
 
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,12 +59,27 @@ class Role:
         return self.process.wait(PATIENCE_S)
 
 
+Start = Callable[..., Role]
+
+
 @pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Role]:
-    role = Role(tmp_path, SERVING)
-    yield role
-    role.process.kill()
-    role.process.wait()
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a role with this work; nothing of it is left."""
+    roles: list[Role] = []
+
+    def started(work: str, silent: float = 30.0) -> Role:
+        roles.append(Role(tmp_path, work, silent))
+        return roles[-1]
+
+    yield started
+    for role in roles:
+        role.process.kill()
+        role.process.wait()
+
+
+@pytest.fixture
+def serving(start: Start) -> Role:
+    return start(SERVING)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
@@ -84,8 +99,8 @@ def test_who_is_asked_to_end_ends_in_good_order(serving: Role) -> None:
     assert serving.text().endswith("ended\n")
 
 
-def test_who_is_asked_while_nothing_runs_ends_at_once(tmp_path: Path) -> None:
-    role = Role(tmp_path, "life.beat(); os._exit(3)")
+def test_who_is_asked_while_nothing_runs_ends_at_once(start: Start) -> None:
+    role = start("life.beat(); os._exit(3)")
     role.wait_for_lives(2)
     assert role.end() in {0, 3}
     assert "it ended with 3" in role.text()
@@ -101,29 +116,29 @@ def test_nothing_is_left_of_one_whose_parent_was_killed(serving: Role) -> None:
         time.sleep(0.02)
 
 
-def test_what_cannot_be_started_to_begin_with_says_so_and_ends(tmp_path: Path) -> None:
-    role = Role(tmp_path, "return 2")
+def test_what_cannot_be_started_to_begin_with_says_so_and_ends(start: Start) -> None:
+    role = start("return 2")
     assert role.process.wait(PATIENCE_S) == 2
     assert len(role.lives()) == 1
 
 
-def test_what_cannot_be_started_any_more_is_tried_again(tmp_path: Path) -> None:
-    role = Role(tmp_path, "if life.died: return 2\n    life.beat(); os.kill(os.getpid(), 9)")
+def test_what_cannot_be_started_any_more_is_tried_again(start: Start) -> None:
+    role = start("if life.died: return 2\n    life.beat(); os.kill(os.getpid(), 9)")
     role.wait_for_lives(3)
     assert "it ended with 2, and is started anew in 1.0 s" in role.text()
     role.end()
 
 
-def test_one_that_does_not_get_to_its_work_is_ended_and_started_anew(tmp_path: Path) -> None:
-    role = Role(tmp_path, "life.beat(); time.sleep(0 if life.died > 1 else 60)", silent=0.5)
+def test_one_that_does_not_get_to_its_work_is_ended_and_started_anew(start: Start) -> None:
+    role = start("life.beat(); time.sleep(0 if life.died > 1 else 60)", silent=0.5)
     role.wait_for_lives(2)
     assert "it has not got to its work for 0.5 s, and is ended" in role.text()
     assert "it ended by SIGKILL" in role.text()
     role.end()
 
 
-def test_a_mistake_is_told_of(tmp_path: Path) -> None:
-    role = Role(tmp_path, "life.beat(); raise ValueError('x')")
+def test_a_mistake_is_told_of(start: Start) -> None:
+    role = start("life.beat(); raise ValueError('x')")
     role.wait_for_lives(2)
     role.end()
     assert "ValueError: x" in role.text()
