@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -142,3 +144,52 @@ def test_a_mistake_is_told_of(start: Start) -> None:
     role.wait_for_lives(2)
     role.end()
     assert "ValueError: x" in role.text()
+
+
+# The relay.
+
+
+def relay(folder: Path, metrics: str) -> list[str]:
+    options = ["--upstream=127.0.0.1:1", f"--cache={folder}/cache", f"--listen={folder}/xds", f"--metrics={metrics}"]
+    return [sys.executable, "-m", "modelfleet", "xds", *options, "--restart"]
+
+
+def asked(address: str) -> str:
+    """Its metrics; nothing where it does not answer."""
+    try:
+        with urlopen(f"http://{address}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="by /proc it is seen who runs")
+def test_a_relay_that_crashes_is_started_anew_and_counts_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(relay(tmp_path, address), stdout=log, stderr=log)
+    try:
+        for deaths in (0.0, 1.0):
+            until = time.monotonic() + PATIENCE_S
+            while f"modelfleet_relay_crashes_total {deaths}" not in asked(address):
+                assert time.monotonic() < until, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+            (child,) = children(process.pid)
+            os.kill(child, signal.SIGSEGV)
+        process.terminate()
+        assert process.wait(PATIENCE_S) in {0, 128 + signal.SIGTERM, 128 + signal.SIGSEGV}
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_relay_that_cannot_be_started_says_why_and_ends(tmp_path: Path) -> None:
+    done = subprocess.run(relay(tmp_path, "127.0.0.1:99999"), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("modelfleet xds: --metrics 127.0.0.1:99999")
+    assert "anew" not in done.stderr

@@ -147,6 +147,7 @@ def test_a_relay_knows_what_its_envoy_shows_to_callers(started: list[Any]) -> No
     shown = ("--listener-cert=/a/tls.crt", "--listener-key=/a/tls.key")
     assert run(started, *RELAY, *shown).listener == TlsFiles("/a/tls.crt", "/a/tls.key")
     assert refusal(*shown) == "Error: --listener-cert is for a relay: add --upstream and --cache"
+    assert refusal("--restart") == "Error: --restart is for a relay: add --upstream and --cache"
 
 
 def test_what_is_for_a_relay_is_not_for_a_server() -> None:
