@@ -37,8 +37,9 @@ def test_a_fleet_with_a_certificate_waits_for_it_and_answers_by_https(release: R
     release.helm.upgrade({**VALUES, "gateways": {"default": {}, FLEET: fleet}})
     expect(cluster.api.apply(f"{POLICIES}/{FLEET}", POLICY), HTTPStatus.OK, HTTPStatus.CREATED)
     pods = partial(cluster.pods, NAMESPACE, f"modelfleet.dev/gateway={FLEET}")
-    wait_for("the pod to be there", pods)
-    assert "containerStatuses" not in pods()[0]["status"] or not pods()[0]["status"]["containerStatuses"][0]["ready"]
+    events = f"/api/v1/namespaces/{NAMESPACE}/events?fieldSelector=reason=FailedMount"
+    missing = f'secret "{FLEET}" not found'
+    wait_for("the pod to wait", lambda: any(missing in one["message"] for one in cluster.api.get(events).body["items"]))
     issued = authority.issue(HOST)
     data = {"tls.crt": issued.cert, "tls.key": issued.key}
     secret = {
