@@ -21,6 +21,7 @@ from tests.dataplane.support.fleets import fleet, model, simple
 from tests.dataplane.support.gateway import JSON, RealGateway, Settings
 from tests.dataplane.support.ledger import Load
 from tests.dataplane.support.process import wait_for
+from tests.dataplane.support.relays import RelayedGateway
 from tests.dataplane.support.steps import chat_answer, sse_answer
 from tests.dataplane.support.tls import Forwarder, caller, connect, http2
 from tests.dataplane.support.upstream import ScriptedUpstream
@@ -108,6 +109,19 @@ def test_a_stream_comes_piece_by_piece(port: Port, gateway: RealGateway, upstrea
     events = answer.sse()
     assert "".join(event.json()["choices"][0]["delta"].get("content", "") for event in events[:-1]) == "".join(words)
     assert events[0].at_s < answer.total_s - 0.2
+
+
+def test_behind_a_relay_it_is_the_same_also_while_the_control_plane_is_gone(
+    port: Port, upstream: ScriptedUpstream
+) -> None:
+    with RelayedGateway(FLEET, {"small": upstream.address}, settings=Settings(secrets=str(port.secrets))) as gateway:
+        gateway.wait_until_kept()
+        gateway.stop_xds()
+        gateway.restart_envoy()
+        with Forwarder(gateway.address, caller(port.authority.roots), HOST) as forwarder:
+            wait_for(lambda: get(forwarder.address, READY).status == 200, "the port is back")
+            answer = request(forwarder.address, "POST", CHAT, [JSON], chat("auto"))
+    assert (answer.status, answer.complete) == (200, True), answer.text
 
 
 def test_a_caller_who_can_speaks_http_2(port: Port, gateway: RealGateway) -> None:
