@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -18,6 +18,10 @@ class Telemetry:
     def ask(self, name: str, help_: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
         """A gauge whose values are asked for when somebody looks."""
         self.registry.register(_Asked(f"modelfleet_{name}", help_, label, values))
+
+    def ask_count(self, name: str, help_: str, value: Callable[[], float]) -> None:
+        """A counter whose value is asked for when somebody looks."""
+        self.registry.register(_AskedCount(f"modelfleet_{name}", help_, value))
 
     def counter(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Counter:
         """A counter of this name, to which `modelfleet_` is added."""
@@ -71,3 +75,11 @@ class _Asked(Collector):
         for name, value in sorted(self._values().items()):
             family.add_metric([name], value)
         yield family
+
+
+class _AskedCount(Collector):
+    def __init__(self, name: str, help_: str, value: Callable[[], float]) -> None:
+        self._name, self._help, self._value = name, help_, value
+
+    def collect(self) -> Iterable[Metric]:
+        yield CounterMetricFamily(self._name, self._help, value=self._value())

@@ -15,7 +15,6 @@ PODS: dict[str, tuple[str, dict[str, str]]] = {
     # Whoever may make pods elsewhere may label them as he likes.
     "impostor": ("team-a", {**OURS, "app.kubernetes.io/component": "gateway"}),
 }
-PORTS = {"http": 8080}
 METRICS = {("prometheus", role, port) for role, port in (("operator", 8081), ("xds", 9090), ("gateway", 9091))}
 MAY = {
     ("gateway", "xds", 18000),
@@ -39,10 +38,11 @@ def is_peer(peer: Object, pod: tuple[str, dict[str, str]]) -> bool:
 
 def may_speak(out: Rendered, source: str, target: str, port: int) -> bool:
     """Whether all policies of the target taken together let it in."""
+    named = {it["name"]: it["containerPort"] for it in out.container("modelfleet-gateway-default", "envoy")["ports"]}
     own = [one["spec"] for one in out.all("NetworkPolicy") if matches(one["spec"]["podSelector"], PODS[target][1])]
     assert own, f"nothing is said of {target}"
     return any(
-        port in [PORTS.get(it["port"], it["port"]) for it in rule["ports"]]
+        port in [named.get(it["port"], it["port"]) for it in rule["ports"]]
         and ("from" not in rule or any(is_peer(peer, PODS[source]) for peer in rule["from"]))
         for spec in own
         for rule in spec.get("ingress", ())
@@ -50,8 +50,9 @@ def may_speak(out: Rendered, source: str, target: str, port: int) -> bool:
 
 
 @pytest.mark.parametrize("target", ["operator", "xds", "gateway"])
-def test_only_who_has_to_may_speak_to_a_role(target: str) -> None:
-    out = template({})
+@pytest.mark.parametrize("secret", ["", "edge-tls"], ids=["HTTP", "HTTPS"])
+def test_only_who_has_to_may_speak_to_a_role(target: str, secret: str) -> None:
+    out = template({"gatewayDefaults": {"tls": {"secretName": secret}}})
     found = {
         (source, target, port)
         for source in PODS

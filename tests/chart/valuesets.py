@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.chart.httpsets import MOSTLY, https, mostly_https
 from tests.chart.rendering import NAMESPACE, Object, Rendered
 
 XDS, OPERATOR, GATEWAY = "modelfleet-xds", "modelfleet-operator", "modelfleet-gateway-default"
@@ -319,6 +320,8 @@ CASES = (
     ),
     Case("secrets of none", _unlisted_secrets, {"watchNamespaces": ["team-a"]}),
     Case("two fleets", _two_fleets, {"gateways": {"edge": EDGE}}),
+    Case("HTTPS", https, {"gateways": {"edge": {"tls": {"secretName": "edge.tls", "minVersion": "TLSv1.3"}}}}),
+    Case("HTTPS for all but one", mostly_https, MOSTLY),
     Case(
         "no gateway at all",
         lambda out: out.names("Deployment") == {XDS, OPERATOR},

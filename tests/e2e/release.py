@@ -36,6 +36,12 @@ class Helm:
         file.write_text(json.dumps(values))
         self._run("install", NAME, str(CHART), "--namespace", NAMESPACE, "--values", str(file))
 
+    def upgrade(self, values: dict[str, Any]) -> None:
+        """Gives the release these values."""
+        file = self.home / "values.json"
+        file.write_text(json.dumps(values))
+        self._run("upgrade", NAME, str(CHART), "--namespace", NAMESPACE, "--values", str(file))
+
     def uninstall(self) -> None:
         """Takes the release away, and returns when its pods are gone, which serve a while longer."""
         self._run("uninstall", NAME, "--namespace", NAMESPACE)

@@ -1,26 +1,16 @@
 """Our pods go one after the other while requests come, as they do when nodes are drained; callers must not notice."""
 
-import json
 import time
 from functools import partial
-from typing import Any
 
 import pytest
 
 from tests.e2e.cluster import wait_ready
 from tests.e2e.conftest import Release
-from tests.e2e.release import MODEL, NAMESPACE, ROLES, SERVICE, TENANT, of_role
-from tests.testbed.api import wait_for
-
-PACE = "20"
+from tests.e2e.load import PACE, count, load
+from tests.e2e.release import NAMESPACE, ROLES, TENANT, of_role
 
 pytestmark = pytest.mark.alone
-
-
-def count(release: Release) -> dict[str, Any]:
-    """What the client has counted up to now."""
-    lines = release.cluster.logs(TENANT, "load", "tailLines=1").strip().splitlines()
-    return json.loads(lines[-1]) if lines else {"asked": 0, "failed": 0, "wrong": []}
 
 
 def usage(release: Release) -> list[str]:
@@ -49,12 +39,9 @@ def test_pods_at_rest_use_little(release: Release, report: list[str]) -> None:
 
 def replace_all(release: Release, report: list[str], query: str = "") -> dict[str, int]:
     """Takes each pod away while requests come; how many failed meanwhile, by role."""
-    cluster = release.cluster
-    cluster.start_client(TENANT, "load", SERVICE, MODEL, PACE)
-    wait_for("requests", lambda: count(release)["asked"] > 20, patience=30)
-    failed = dict.fromkeys(ROLES, 0)
-    for role in ROLES:
-        for pod in [entry["metadata"]["name"] for entry in of_role(cluster, role)]:
+    cluster, failed = release.cluster, dict.fromkeys(ROLES, 0)
+    with load(release):
+        for role, pod in [(one, entry["metadata"]["name"]) for one in ROLES for entry in of_role(cluster, one)]:
             before = count(release)
             cluster.delete_pod(NAMESPACE, pod, query)
             cluster.wait_gone(NAMESPACE, pod)
@@ -64,9 +51,7 @@ def replace_all(release: Release, report: list[str], query: str = "") -> dict[st
             asked, lost = after["asked"] - before["asked"], after["failed"] - before["failed"]
             report.append(f"{lost:5d} of {asked:5d} requests failed while {pod} went")
             failed[role] += lost
-    report.extend(f"      {wrong['what']}" for wrong in count(release)["wrong"])
-    cluster.delete_pod(TENANT, "load")
-    cluster.wait_gone(TENANT, "load")
+        report.extend(f"      {wrong['what']}" for wrong in count(release)["wrong"])
     return failed
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tools.chart.base import Budget, OpenPort, Part, Placed, Port, Quantity, Resources, Seconds, Text, resources
+from tools.chart.base import Budget, OpenPort, Part, Placed, Quantity, Resources, Seconds, Text, resources
 
 
 class Autoscaling(Part):
@@ -22,13 +22,27 @@ class Service(Part):
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = Field(
         "ClusterIP", description="`ClusterIP`, `NodePort` or `LoadBalancer`."
     )
-    port: Port = Field(80, description="The port of the Service.")
+    port: int = Field(0, ge=0, le=65535, description="The port of the Service. 0 is 80, and 443 with TLS.")
     node_port: int = Field(0, ge=0, le=65535, description="The port of each node. 0 leaves it to the cluster.")
     annotations: Text = Field(default_factory=dict, description="Annotations, such as a load balancer reads.")
     load_balancer_class: str = Field("", description="The class of the load balancer.")
     load_balancer_source_ranges: list[str] = Field(default_factory=list, description="Who may reach the load balancer.")
     external_traffic_policy: Literal["", "Cluster", "Local"] = Field(
         "", description="`Local` keeps the address of the client."
+    )
+
+
+class ShownTls(Part):
+    """TLS between callers and gateways."""
+
+    secret_name: str = Field(
+        "",
+        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$",
+        description="A Secret of the type `kubernetes.io/tls` in the namespace of the release: callers speak HTTPS "
+        "and are shown its certificate. It is read anew when it changes. Empty is HTTP.",
+    )
+    min_version: Literal["TLSv1.2", "TLSv1.3"] = Field(
+        "TLSv1.2", description="The oldest version that callers may speak, `TLSv1.2` or `TLSv1.3`."
     )
 
 
@@ -43,6 +57,7 @@ class Gateway(Placed):
         pattern=r"^[0-9.]+$|^\[[0-9a-f:]+\]$",
         description="The address that Envoy listens at: all, or `[::]` for IPv6.",
     )
+    tls: ShownTls = Field(default_factory=ShownTls, description="TLS between callers and gateways.")
     max_body: Quantity = Field("4Mi", description="The largest body that is taken, `1Ki` to `64Mi`.")
     records: str = Field("/dev/stdout", pattern=r"^/\S+$", description="The file of decision records.")
     roots: str = Field(

@@ -121,6 +121,12 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
+{{/* What callers are shown. */}}
+{{- define "modelfleet.shownArguments" -}}
+- --listener-cert=/etc/modelfleet/shown/tls.crt
+- --listener-key=/etc/modelfleet/shown/tls.key
+{{- end -}}
+
 {{- define "modelfleet.podName" -}}
 - name: POD_NAME
   valueFrom:

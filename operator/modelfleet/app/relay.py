@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfleet import __version__
-from modelfleet.app.tls import warn_of_clear, watched_tls
+from modelfleet.app.revival import BEAT_S, Life
+from modelfleet.app.tls import tell_of_listener, warn_of_clear, watched_tls
 from modelfleet.controllers.serving import Serving
 from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.kube.errors import Unusable
@@ -42,6 +43,10 @@ class RelayOptions:
     metrics: str | None = None
     tls: TlsFiles | None = None
     """Those of a client of the central servers, all of which then speak TLS."""
+    listener: TlsFiles | None = None
+    """What the Envoy shows to callers, of which metrics tell."""
+    life: Life | None = None
+    """Where it is to say that it lives."""
 
 
 def run_relay(options: RelayOptions) -> None:
@@ -80,6 +85,9 @@ async def _run(options: RelayOptions, upstream: list[str], listen: str, file: Ca
     dial = Dial(watched_tls(options.tls, telemetry, serves=False) if options.tls else None)
     relay = Relay(Who(options.node, options.gateway), upstream, file, _counts(telemetry), dial)
     _measure(telemetry, relay)
+    telemetry.counter("relay_crashes", "Times that it was started anew by itself.").inc(_deaths(options))
+    if options.listener:
+        tell_of_listener(options.listener, telemetry)
     warn_of_clear(listen, "a relay serves the Envoy beside it: listen on loopback, or at the path of a socket")
     log.info("modelfleet %s, relay of gateway %r, node %r", __version__, options.gateway, options.node)
     with _serving(options.metrics, telemetry, relay):
@@ -89,8 +97,17 @@ async def _run(options: RelayOptions, upstream: list[str], listen: str, file: Ca
             raise Unusable(
                 f"--listen {options.listen}: cannot listen there, the address is taken or not ours"
             ) from error
+        beating = asyncio.create_task(_beat(options.life)) if options.life else None
         await relay.run(ending)
+        if beating:
+            beating.cancel()
         log.info("ended")
+
+
+async def _beat(life: Life) -> None:
+    while True:
+        life.beat()
+        await asyncio.sleep(BEAT_S)
 
 
 @contextmanager
@@ -109,6 +126,10 @@ def _serving(address: str | None, telemetry: Telemetry, relay: Relay) -> Iterato
         yield
     finally:
         serving.stop()
+
+
+def _deaths(options: RelayOptions) -> int:
+    return options.life.died if options.life else 0
 
 
 def _counts(telemetry: Telemetry) -> Callable[[Happened], None]:

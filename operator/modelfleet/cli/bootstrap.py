@@ -1,14 +1,14 @@
 """`modelfleet bootstrap`: what a stock Envoy is started with, so that it joins a gateway."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from modelfleet.cli.tls import NAME, tls_options
+from modelfleet.cli.tls import NAME, PAIR, listener_options, tls_options
 
 if TYPE_CHECKING:
     from modelfleet.envoy.mtls import TlsFiles
@@ -40,10 +40,15 @@ LONGEST = 253
 @click.option("--region", default="", metavar="NAME", help="The region that it runs in.")
 @click.option("--zone", default="", metavar="NAME", help="The zone that it runs in.")
 @tls_options
+@listener_options(
+    "The certificate that Envoy shows to callers, in PEM, with those between it and the authority. The gateway of "
+    "`modelfleet xds` has to say tls-secrets=DIR.",
+    "The key of it.",
+)
 @click.option(
     "--tls-secrets",
     metavar="DIR",
-    help="Where two small files are written by which Envoy reads those of TLS: only so it takes renewed ones.",
+    help="Where small files are written by which Envoy reads those of TLS: only so it takes renewed ones.",
 )
 @click.option(
     "-o", "--output", type=click.Choice(["json", "yaml"]), default="json", show_default=True, help="How to print it."
@@ -65,6 +70,7 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     output: Literal["json", "yaml"],
     to: Path | None,
     tls: "TlsFiles | None",
+    listener: "TlsFiles | None",
 ) -> None:
     """Print what an Envoy is started with to join a gateway.
 
@@ -84,12 +90,10 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     node = _name(node or node_name(), "--node")
     region, zone = _name(region, "--region"), _name(zone, "--zone")
     addresses = _control_planes(xds)
-    secured = _secured(tls, tls_secrets, addresses)
-    rendered = render_bootstrap(
-        Bootstrap(gateway, node, addresses, _admin(admin), region, zone, secured, tls_secrets or "")
-    )
-    if secured and tls_secrets:
-        _write_secrets(secured, tls_secrets)
+    folder = _folder(tls, listener, tls_secrets)
+    secured = _secured(tls, folder, addresses)
+    rendered = render_bootstrap(Bootstrap(gateway, node, addresses, _admin(admin), region, zone, secured, folder))
+    _write_secrets(secured, _shown(listener, folder), folder)
     text = quoted_yaml(rendered) if output == "yaml" else json.dumps(rendered, indent=2) + "\n"
     _write(to, text, output)
 
@@ -118,38 +122,67 @@ def _name(text: str, option: str) -> str:
     return text
 
 
-def _secured(tls: "TlsFiles | None", secrets: str | None, addresses: tuple[str, ...]) -> "TlsFiles | None":
+def _folder(tls: "TlsFiles | None", listener: "TlsFiles | None", secrets: str | None) -> str:
+    """That of --tls-secrets, which is given where it is needed and nowhere else. Raises UsageError."""
+    if bool(tls or listener) != bool(secrets):
+        raise click.UsageError(
+            "--tls-cert and such, or --listener-cert, and --tls-secrets belong together: Envoy reads the ones by the "
+            "other"
+        )
+    return secrets or ""
+
+
+def _secured(tls: "TlsFiles | None", secrets: str, addresses: tuple[str, ...]) -> "TlsFiles | None":
     """The files with the name of the server. Raises UsageError or BadParameter."""
     from modelfleet.cli.addresses import host_of
     from modelfleet.envoy.bootstrap import is_path
 
-    if (tls is None) != (not secrets):
-        raise click.UsageError(
-            "--tls-cert and such and --tls-secrets belong together: Envoy reads the ones by the other"
-        )
     if tls is None:
         return None
     if socket := next(filter(is_path, addresses), None):
         raise click.BadParameter(f"{socket!r} is a socket, which is without TLS: give HOST:PORT", param_hint="'--xds'")
-    paths = (("--tls-cert", tls.cert), ("--tls-key", tls.key), ("--tls-ca", tls.ca), ("--tls-secrets", secrets or ""))
-    for option, path in paths:
-        if not path.startswith("/"):
-            message = f"{path!r} must be a path from the root on: Envoy may be started in another folder"
-            raise click.BadParameter(message, param_hint=f"'{option}'")
-    if tls.cert.rpartition("/")[0] != tls.key.rpartition("/")[0]:
-        raise click.BadParameter("must be in the folder of --tls-cert, which Envoy watches", param_hint="'--tls-key'")
+    _check_paths({"--tls-cert": tls.cert, "--tls-key": tls.key, "--tls-ca": tls.ca, "--tls-secrets": secrets})
     hosts = set(map(host_of, addresses))
     if not tls.server_name and len(hosts) > 1:
         raise click.UsageError(f"{NAME}: say what all servers of --xds are called in their certificates")
     return replace(tls, server_name=tls.server_name or hosts.pop())
 
 
-def _write_secrets(tls: "TlsFiles", folder: str) -> None:
+def _check_paths(files: Mapping[str, str]) -> None:
+    """That they are from the root on, and the second, a key, beside the first."""
+    for option, path in files.items():
+        if not path.startswith("/"):
+            message = f"{path!r} must be a path from the root on: Envoy may be started in another folder"
+            raise click.BadParameter(message, param_hint=f"'{option}'")
+    (cert, in_one), (key, in_other), *_ = files.items()
+    if in_one.rpartition("/")[0] != in_other.rpartition("/")[0]:
+        raise click.BadParameter(f"must be in the folder of {cert}, which Envoy watches", param_hint=f"'{key}'")
+
+
+def _shown(listener: "TlsFiles | None", folder: str) -> "TlsFiles | None":
+    """The pair, after a look into it: an Envoy that has none that is good opens its port, and ends each connection."""
+    from modelfleet.kube.errors import Unusable
+    from modelfleet.xds.tls import RenewingTls
+
+    if listener is None:
+        return None
+    _check_paths(dict(zip((*PAIR, "--tls-secrets"), (listener.cert, listener.key, folder), strict=True)))
+    try:
+        RenewingTls(listener, serves=True, count=lambda _: None, prefix="--listener")
+    except Unusable as error:
+        raise click.UsageError(str(error)) from None
+    return listener
+
+
+def _write_secrets(tls: "TlsFiles | None", listener: "TlsFiles | None", folder: str) -> None:
+    from modelfleet.envoy.callers import certificate_file
     from modelfleet.envoy.mtls import secret_files
 
+    of_xds = secret_files(tls, folder) if tls else {}
+    of_callers = certificate_file(listener, folder) if listener else {}
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for path, content in secret_files(tls, folder).items():
+        for path, content in {**of_xds, **of_callers}.items():
+            Path(folder).mkdir(parents=True, exist_ok=True)
             Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         message = f"{folder!r} cannot be written: {error.strerror or error}"

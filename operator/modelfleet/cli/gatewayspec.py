@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 OPTION = "'--gateway'"
 FORM = "NAME[=ADDR:PORT][,KEY=VALUE]..."
-KEYS = ("max-body", "records", "roots")
+KEYS = ("max-body", "records", "roots", "tls-secrets", "tls-min")
+VERSIONS = ("TLSv1.2", "TLSv1.3")
 SMALLEST, LARGEST = 1024, 64 * 1024 * 1024
 """A policy may not ask for less or more either."""
 
@@ -42,7 +43,24 @@ def _gateway(text: str) -> "Gateway":
         gateway = replace(gateway, address=host, port=port)
     if "max-body" in said:
         gateway = replace(gateway, max_body_bytes=_bytes(said["max-body"]))
+    gateway = replace(gateway, secrets=_folder(said), tls_minimum=_version(said) or gateway.tls_minimum)
     return replace(gateway, record=said.get("records") or gateway.record, roots=said.get("roots") or gateway.roots)
+
+
+def _folder(said: Mapping[str, str]) -> str:
+    folder = said.get("tls-secrets", "")
+    if folder and not folder.startswith("/"):
+        raise _wrong(f"tls-secrets={folder} must be a path from the root on, the folder where Envoy runs")
+    return folder.rstrip("/") if len(folder) > 1 else folder
+
+
+def _version(said: Mapping[str, str]) -> str:
+    version = said.get("tls-min", "")
+    if version and version not in VERSIONS:
+        raise _wrong(f"tls-min={version} must be one of {', '.join(VERSIONS)}")
+    if version and "tls-secrets" not in said:
+        raise _wrong("tls-min is for a port with TLS: add tls-secrets=DIR")
+    return version
 
 
 def _said(parts: Iterable[str]) -> Mapping[str, str]:

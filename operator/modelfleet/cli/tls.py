@@ -1,7 +1,7 @@
-"""The options of TLS between gateways and the control plane, which come together or not at all."""
+"""The options of TLS: between gateways and the control plane, and of the port that callers come to."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FILES = ("--tls-cert", "--tls-key", "--tls-ca")
 NAME = "--tls-server-name"
+PAIR = ("--listener-cert", "--listener-key")
 LONGEST = 4096
 
 _OPTIONS = (
@@ -41,6 +42,39 @@ def tls_options(function: Callable[..., None]) -> Callable[..., None]:
     return collected
 
 
+def listener_options(cert: str, key: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds two options with these helps to a command, which is given them as one: `listener`."""
+
+    def adding(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def collected(*args: Any, **given: Any) -> None:
+            listener = _pair(given.pop("listener_cert"), given.pop("listener_key"))
+            function(*args, listener=listener, **given)
+
+        for option, told in zip(reversed(PAIR), (key, cert), strict=True):
+            click.option(option, metavar="FILE", help=told)(collected)
+        return collected
+
+    return adding
+
+
+def _pair(cert: str | None, key: str | None) -> "TlsFiles | None":
+    from modelfleet.envoy.mtls import TlsFiles
+
+    if not cert and not key:
+        return None
+    if not cert or not key:
+        raise click.UsageError(f"{' and '.join(PAIR)} belong together: add {PAIR[0] if key else PAIR[1]}")
+    _check_printable(dict(zip(PAIR, (cert, key), strict=True)))
+    return TlsFiles(cert, key)
+
+
+def _check_printable(files: Mapping[str, str | None]) -> None:
+    for option, path in files.items():
+        if path and (not path.isprintable() or len(path) > LONGEST):
+            raise click.BadParameter("must be the path of a file, on one line", param_hint=f"'{option}'")
+
+
 def _read(cert: str | None, key: str | None, ca: str | None, server_name: str | None) -> "TlsFiles | None":
     from modelfleet.cli.addresses import is_host
     from modelfleet.envoy.mtls import TlsFiles
@@ -54,9 +88,7 @@ def _read(cert: str | None, key: str | None, ca: str | None, server_name: str | 
             f"{', '.join(FILES)} belong together: add {' and '.join(missing)}, or leave out all of them"
             + (f" and {NAME}" if server_name is not None else "")
         )
-    for option, path in files.items():
-        if path and (not path.isprintable() or len(path) > LONGEST):
-            raise click.BadParameter("must be the path of a file, on one line", param_hint=f"'{option}'")
+    _check_printable(files)
     if server_name is not None and not is_host(server_name):
         message = f"{server_name!r} must be the name or the address of a host, without a port, such as modelfleet-xds"
         raise click.BadParameter(message, param_hint=f"'{NAME}'")

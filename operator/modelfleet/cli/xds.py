@@ -8,15 +8,19 @@ import click
 
 from modelfleet.cli.addresses import Reader
 from modelfleet.cli.gatewayspec import FORM
-from modelfleet.cli.tls import tls_options
+from modelfleet.cli.tls import listener_options, tls_options
 
 if TYPE_CHECKING:
+    from modelfleet.app.revival import Life
     from modelfleet.envoy.mtls import TlsFiles
 
 EXIT_UNUSABLE = 2
 HOST, PORT = "127.0.0.1", 18000
 OF_CENTRAL = ("namespaces", "secrets", "resync")
-OF_RELAY = ("node", "tls_server_name")
+OF_RELAY = ("node", "tls_server_name", "listener_cert", "listener_key", "again")
+
+OTHERWISE = {"namespaces": "--namespace", "secrets": "--secrets-namespace", "again": "--restart"}
+"""Options that are called otherwise than what they come to."""
 
 
 class Served(NamedTuple):
@@ -26,6 +30,7 @@ class Served(NamedTuple):
     gateways: tuple[str, ...]
     metrics: str | None
     tls: "TlsFiles | None"
+    listener: "TlsFiles | None"
 
 
 @click.command("xds")
@@ -42,8 +47,9 @@ class Served(NamedTuple):
     multiple=True,
     metavar=FORM,
     help="A gateway that is served, where its Envoys listen, and what they do: max-body, records (the file of decision "
-    "records), roots (authorities for hosted models). May be repeated.  [default: default=0.0.0.0:8080,max-body=4Mi,"
-    "records=/dev/stdout]",
+    "records), roots (authorities for hosted models), tls-secrets (callers speak TLS; the folder that `modelfleet "
+    "bootstrap` was given), tls-min (TLSv1.2 or TLSv1.3). May be repeated.  [default: default=0.0.0.0:8080,"
+    "max-body=4Mi,records=/dev/stdout]",
 )
 @click.option(
     "-n",
@@ -86,7 +92,17 @@ class Served(NamedTuple):
 @click.option(
     "--node", metavar="ID", help="What a relay's Envoy is called.  [default: $POD_NAME, else the host's name]"
 )
+@click.option(
+    "--restart",
+    "again",
+    is_flag=True,
+    help="For a relay: start it anew when it crashes, in this process, since a pod is not ready while a container of "
+    "it does not run.",
+)
 @tls_options
+@listener_options(
+    "For a relay: the certificate that its Envoy shows to callers, which is then told of in metrics.", "The key of it."
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
@@ -103,35 +119,40 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     upstream: tuple[str, ...],
     cache: Path | None,
     node: str | None,
+    again: bool,
     log_format: str,
     log_level: str,
     tls: "TlsFiles | None",
+    listener: "TlsFiles | None",
 ) -> None:
     """Program gateways from what a cluster holds, and tell what they acknowledged.
 
-    The cluster is that of KUBECONFIG, of ~/.kube/config, or of the pod that this runs in. Any number of these may run:
-    each serves the same, none writes anything. `modelfleet bootstrap` prints what an Envoy is started with to join.
-    Gateways can connect once the whole fleet has been read and compiled.
+    The cluster is that of KUBECONFIG, of ~/.kube/config, or of the pod that this runs in. Any number may run: each
+    serves the same, none writes anything. `modelfleet bootstrap` prints what an Envoy is started with to join.
 
     With --upstream it is a relay instead: the same server beside an Envoy, fed by another one, which it outlives.
 
-    SIGTERM or Ctrl-C ends the streams, and gateways keep what they have. Exit codes: 0 ended, 2 it could not start.
+    SIGTERM or Ctrl-C ends it, and gateways keep what they have. Exit codes: 0 ended, 2 it could not start.
     """
     from modelfleet.app.logs import set_up
     from modelfleet.kube.errors import Unusable
 
     _check(context, relays=bool(upstream), has_cache=cache is not None)
-    every = "0.0.0.0"  # noqa: S104 - it was asked for, and gRPC knows no shorter form
-    listen = Reader("--listen", HOST, PORT).read(f"{every}{listen}" if listen.startswith(":") else listen)
+    served = Served(_listen(listen), gateways, metrics, tls, listener)
     set_up(log_format, log_level)
     try:
         if cache is not None:
-            _relay(Served(listen, gateways, metrics, tls), upstream, cache, node)
+            _relay(served, upstream, cache, node, again=again)
         else:
-            _central(Served(listen, gateways, metrics, tls), namespaces, secrets, resync)
+            _central(served, namespaces, secrets, resync)
     except Unusable as error:
         click.echo(f"modelfleet xds: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)
+
+
+def _listen(text: str) -> str:
+    every = "0.0.0.0"  # noqa: S104 - it was asked for, and gRPC knows no shorter form
+    return Reader("--listen", HOST, PORT).read(f"{every}{text}" if text.startswith(":") else text)
 
 
 def _check(context: click.Context, *, relays: bool, has_cache: bool) -> None:
@@ -142,9 +163,7 @@ def _check(context: click.Context, *, relays: bool, has_cache: bool) -> None:
     for name in OF_CENTRAL if relays else OF_RELAY:
         given = context.get_parameter_source(name)
         if given is click.core.ParameterSource.COMMANDLINE:
-            option = {"namespaces": "--namespace", "secrets": "--secrets-namespace"}.get(
-                name, f"--{name.replace('_', '-')}"
-            )
+            option = OTHERWISE.get(name, f"--{name.replace('_', '-')}")
             why = (
                 "is not for a relay, which sees no cluster" if relays else "is for a relay: add --upstream and --cache"
             )
@@ -160,7 +179,7 @@ def _central(served: Served, namespaces: tuple[str, ...], secrets: tuple[str, ..
         check_label(name, "'-n' / '--namespace'")
     for name in secrets:
         check_label(name, "'--secrets-namespace'")
-    listen, gateways, metrics, tls = served
+    listen, gateways, metrics, tls, _ = served
     if tls and listen.startswith("/"):
         raise click.UsageError(
             "--tls-cert and such are for a --listen ADDR:PORT: who may open the path of a socket is said by its rights"
@@ -169,13 +188,32 @@ def _central(served: Served, namespaces: tuple[str, ...], secrets: tuple[str, ..
     run_xds(XdsOptions(listen, read_gateways(gateways), namespaces, secrets, metrics, resync, tls))
 
 
-def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | None) -> None:
+def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | None, *, again: bool) -> None:
+    if not again:
+        _run_relay(served, upstream, cache, node, None)
+        return
+    from modelfleet.app.revival import Life, run_again
+    from modelfleet.kube.errors import Unusable
+
+    def work(life: Life) -> int:
+        try:
+            _run_relay(served, upstream, cache, node, life)
+        except (Unusable, click.ClickException) as error:
+            click.echo(f"modelfleet xds: {error}", err=True)
+            return EXIT_UNUSABLE
+        return 0
+
+    # Before anything is imported that this process does not need, and that may have threads.
+    sys.exit(run_again(work))
+
+
+def _run_relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | None, life: "Life | None") -> None:
     from modelfleet.app.relay import RelayOptions, run_relay
     from modelfleet.cli.gatewayspec import read_gateways
     from modelfleet.cli.nodename import node_name
     from modelfleet.fleet.world import Gateway
 
-    listen, gateways, metrics, tls = served
+    listen, gateways, metrics, tls, listener = served
     found = read_gateways(gateways)
     if len(found) > 1:
         raise click.UsageError("a relay is beside the Envoy of one gateway: give one --gateway")
@@ -183,4 +221,4 @@ def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | N
         raise click.UsageError(
             "--gateway: what an Envoy does is said where the relay is fed: give a relay the name alone"
         )
-    run_relay(RelayOptions(upstream, cache, found[0].name, node or node_name(), listen, metrics, tls))
+    run_relay(RelayOptions(upstream, cache, found[0].name, node or node_name(), listen, metrics, tls, listener, life))

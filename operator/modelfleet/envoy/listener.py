@@ -7,12 +7,15 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.access_loggers.file.v3 import file_pb2 as _file
 from envoy.extensions.compression.gzip.decompressor.v3 import gzip_pb2 as _gzip
 from envoy.extensions.filters.http.decompressor.v3 import decompressor_pb2 as _decompressor
+from envoy.extensions.filters.http.health_check.v3 import health_check_pb2 as _health
 from envoy.extensions.filters.http.lua.v3 import lua_pb2 as _lua
 from envoy.extensions.filters.http.router.v3 import router_pb2 as _router
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as _manager
+from envoy.extensions.transport_sockets.tls.v3 import tls_pb2 as _tls
 from xds.type.v3 import typed_struct_pb2 as _struct
 
 from modelfleet.envoy.attempt import attempt_filters, script
+from modelfleet.envoy.callers import readiness, secured
 from modelfleet.envoy.errors import local_replies
 from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE, TOLD
 from modelfleet.envoy.record import access_logs
@@ -22,7 +25,7 @@ from modelfleet.envoy.typed import PREFIX, parse, struct_in_json
 from modelfleet.fleet.world import Gateway
 
 # Imported for their descriptors: a message inside of a message is found by its name.
-_NAMED = (_file, _gzip, _decompressor, _lua, _router, _manager, _struct)
+_NAMED = (_file, _gzip, _decompressor, _health, _lua, _router, _manager, _struct, _tls)
 
 FILTERS = "envoy.extensions.filters"
 FROM_ADS = {"ads": {}, "resource_api_version": "V3"}
@@ -39,7 +42,7 @@ def render_listener(gateway: Gateway) -> XdsResource:
         "address": {"socket_address": {"address": gateway.address, "port_value": gateway.port}},
         # The script reads a body before there is a route, so the cap of all is the listener's.
         "per_connection_buffer_limit_bytes": gateway.buffer_bytes,
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": _http(gateway)}]}],
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": _http(gateway)}], **secured(gateway)}],
     }
     return resource_of(gateway.name, parse(listener, Listener()))
 
@@ -55,7 +58,7 @@ def _http(gateway: Gateway) -> dict[str, Any]:
             "scoped_rds": {"scoped_rds_config_source": FROM_ADS},
         },
         "early_header_mutation_extensions": [_strip()],
-        "http_filters": _chain(),
+        "http_filters": [*readiness(gateway), *_chain()],
         "access_log": access_logs(gateway),
         "local_reply_config": local_replies(),
         "generate_request_id": True,

@@ -26,8 +26,13 @@ def access_logs(gateway: Gateway) -> list[dict[str, Any]]:
     return [
         _log(gateway, written, {"text_format_source": {"inline_string": line_format(gateway.name)}}),
         _log(gateway, _both(unwritten, sent), {"json_format": record_format(gateway.name, _noted("attempts"))}),
-        _log(gateway, _both(unwritten, unsent), {"json_format": record_format(gateway.name, [])}),
+        _log(gateway, _both(unwritten, unsent, *_asked(gateway)), {"json_format": record_format(gateway.name, [])}),
     ]
+
+
+def _asked(gateway: Gateway) -> list[Filter]:
+    """Probes are no requests of anybody, and only a port with TLS answers them."""
+    return [{"not_health_check_filter": {}}] if gateway.secrets else []
 
 
 def _log(gateway: Gateway, condition: Filter, form: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,10 @@ class Gateway:
     """The file that the decision records go to."""
     roots: str = "/etc/ssl/certs/ca-certificates.crt"
     """The certificate authorities that hosted models are checked by."""
+    secrets: str = ""
+    """The folder with the file by which Envoy reads the certificate of its port. Nothing is a port in clear."""
+    tls_minimum: str = "TLSv1.2"
+    """The oldest version that callers may speak."""
 
     @property
     def buffer_bytes(self) -> int:

@@ -24,12 +24,22 @@ def _nothing() -> None:
     pass
 
 
+def _ignored(_: str) -> None:
+    pass
+
+
 class Door:
     """Where clients come in. With credentials, nobody does who has no certificate of ours, and none for all."""
 
-    def __init__(self, credentials: grpc.ServerCredentials | None = None, count: Callable[[], None] = _nothing) -> None:
-        """`count` is called for each stream that is refused for what it calls itself."""
+    def __init__(
+        self,
+        credentials: grpc.ServerCredentials | None = None,
+        count: Callable[[], None] = _nothing,
+        came: Callable[[str], None] = _ignored,
+    ) -> None:
+        """`count` is called for each stream that is refused for what it calls itself, `came` with where one is from."""
         self._credentials = credentials
+        self._came = came
         self._count = count
         self._untold = 0
         self._tells_at = 0.0
@@ -44,6 +54,7 @@ class Door:
         """Who is at the other end of a stream."""
         if self._credentials is None:
             return Peer(None, self._refused)
+        self._came(context.peer())
         names = context.auth_context().get("peer_dns") or ()
         return Peer(frozenset(name.decode(errors="replace") for name in names), self._refused)
 

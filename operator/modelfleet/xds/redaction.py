@@ -1,5 +1,6 @@
 """What may be repeated of a client's reason to refuse: it may quote what it was sent, keys and all."""
 
+import re
 from collections.abc import Iterable
 
 from modelfleet.envoy.resource import XdsResource
@@ -37,12 +38,16 @@ HINTS = (
 )
 """Words beside which credentials are found. Better one text too many that is not told than one too few."""
 
+_MISSING = re.compile(r"paths must refer to an existing path in the system: '[^']*' does not exist")
+"""That a file is missing has only its path in it, which who sets up the gateway has chosen."""
 _RULE = "Proto constraint validation failed ("
 _ECHO = "goo.gle/debug"
 
 
 def repeatable(type_url: str, resources: Iterable[XdsResource], message: str) -> str:
     """The message on one line and cut short, without what it quotes; a neutral one where that might be a secret."""
+    if missing := _MISSING.search(message):
+        return printable(missing[0])[:LONGEST]
     if type_url == SECRET or any(_carries_credentials(resource) for resource in resources):
         return NEUTRAL
     text = _without_echo(message).strip()

@@ -36,9 +36,10 @@ class Material:
 class RenewingTls:
     """The latest that was good. For several threads at once."""
 
-    def __init__(self, files: TlsFiles, *, serves: bool, count: Callable[[bool], None]) -> None:
+    def __init__(self, files: TlsFiles, *, serves: bool, count: Callable[[bool], None], prefix: str = "--tls") -> None:
         """Raises Unusable, which names the option. `count` is told of each change whether it was taken."""
         self._files = files
+        self._prefix = prefix
         self._serves = serves
         self._count = count
         self._lock = Lock()
@@ -78,27 +79,30 @@ class RenewingTls:
         return tuple(map(_stamp, (self._files.cert, self._files.key, self._files.ca)))
 
     def _read(self) -> Material:
-        files = self._files
-        chain, key, authorities = (
-            _content(option, path)
-            for option, path in (("--tls-cert", files.cert), ("--tls-key", files.key), ("--tls-ca", files.ca))
-        )
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=authorities.decode("ascii"))
-        except (ssl.SSLError, ValueError) as error:
-            raise Unusable(f"--tls-ca {files.ca}: must be certificates of authorities, in PEM: {error}") from error
-        return Material(chain, key, authorities, _end(files, serves=self._serves))
+        files, prefix = self._files, self._prefix
+        chain, key = _content(f"{prefix}-cert", files.cert), _content(f"{prefix}-key", files.key)
+        authorities = _authorities(f"{prefix}-ca", files.ca) if files.ca else b""
+        return Material(chain, key, authorities, _end(files, prefix, serves=self._serves))
 
 
-def server_credentials(tls: RenewingTls) -> grpc.ServerCredentials:
+def _nothing() -> None:
+    pass
+
+
+def server_credentials(tls: RenewingTls, begun: Callable[[], None] = _nothing) -> grpc.ServerCredentials:
     """Those of a server that asks every client for a certificate. A handshake gets what is then in the files.
+
+    `begun` is called for each connection, before anything is known of it.
 
     It gets it anew also when nothing has changed: with what there was a client could resume its session, and come in
     for hours with a certificate that has expired.
     """
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(tls.latest()), lambda: _configuration(tls.latest()), require_client_authentication=True
-    )
+
+    def asked() -> grpc.ServerCertificateConfiguration:
+        begun()
+        return _configuration(tls.latest())
+
+    return grpc.dynamic_ssl_server_credentials(_configuration(tls.latest()), asked, require_client_authentication=True)
 
 
 def _configuration(material: Material) -> grpc.ServerCertificateConfiguration:
@@ -127,7 +131,16 @@ def _content(option: str, path: str) -> bytes:
         raise Unusable(f"{option} {path}: cannot be read: {error.strerror or error}") from error
 
 
-def _end(files: TlsFiles, *, serves: bool) -> float:
+def _authorities(option: str, path: str) -> bytes:
+    content = _content(option, path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=content.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise Unusable(f"{option} {path}: must be certificates of authorities, in PEM: {error}") from error
+    return content
+
+
+def _end(files: TlsFiles, prefix: str, *, serves: bool) -> float:
     """Until when the certificate is valid. Raises Unusable where it is not one for this use, or its key is another."""
     try:
         own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if serves else ssl.PROTOCOL_TLS_CLIENT)
@@ -136,8 +149,8 @@ def _end(files: TlsFiles, *, serves: bool) -> float:
     except (ssl.SSLError, OSError) as error:
         use = "serverAuth" if serves else "clientAuth"
         raise Unusable(
-            f"--tls-cert {files.cert}, --tls-key {files.key}: must be a certificate that may be used as {use} and its "
-            f"own key without a password, both in PEM: {getattr(error, 'strerror', None) or error}"
+            f"{prefix}-cert {files.cert}, {prefix}-key {files.key}: must be a certificate that may be used as {use} "
+            f"and its own key without a password, both in PEM: {getattr(error, 'strerror', None) or error}"
         ) from error
 
 

@@ -45,6 +45,9 @@ class Settings:
     errors_expected: bool = False
     roots: Path | None = None
     """The certificate authorities by which it checks hosted models, instead of those of this machine."""
+    secrets: str = ""
+    """The folder with the file by which it reads the certificate of its port. Nothing is a port in clear."""
+    tls_minimum: str = "TLSv1.2"
 
 
 class RealGateway:
@@ -141,6 +144,7 @@ class RealGateway:
     def _world(self, endpoints: Endpoints, secrets: Secrets) -> World:
         host, port = self.address
         gateway = Gateway(NAME, host, port, self.settings.max_body_bytes, str(self.records.path))
+        gateway = replace(gateway, secrets=self.settings.secrets, tls_minimum=self.settings.tls_minimum)
         if self.settings.roots:
             gateway = replace(gateway, roots=str(self.settings.roots))
         return World(

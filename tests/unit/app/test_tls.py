@@ -1,6 +1,7 @@
 """What a role tells of TLS: of its files in metrics, and of a port that has none in the log."""
 
 import logging
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client import generate_latest
 
-from modelfleet.app.tls import door_of
+from modelfleet.app.tls import door_of, tell_of_listener
 from modelfleet.cli.main import main
 from modelfleet.telemetry import Telemetry
 from tests.support.authority import Authority, Issued, Mounted
@@ -40,6 +41,35 @@ def test_a_renewal_is_seen_in_the_metrics_though_nobody_connects(mounted: Mounte
     assert shown['modelfleet_tls_renewals_total{outcome="refused"}'] == 1
     assert shown["modelfleet_tls_certificate_expiry_seconds"] == pytest.approx(ends + 7200, abs=5)
     assert shown["modelfleet_xds_denied_total"] == 0
+
+
+def test_what_callers_are_shown_is_in_the_metrics_and_its_renewals(mounted: Mounted, tmp_path: Path) -> None:
+    telemetry, expiry = Telemetry(), "modelfleet_listener_certificate_expiry_seconds"
+    tell_of_listener(mounted.files, telemetry)
+    ends = figures(telemetry)[expiry]
+    assert ends == pytest.approx(time.time() + 3600, abs=10)
+    mounted.put(Authority(tmp_path, "next").issue("models.test", ends=timedelta(hours=3)))
+    figures(telemetry)
+    mounted.put(Issued(b"", b""))
+    figures(telemetry)
+    shown = figures(telemetry)
+    assert shown[expiry] == pytest.approx(ends + 7200, abs=5)
+    assert shown['modelfleet_listener_renewals_total{outcome="taken"}'] == 1
+    assert shown['modelfleet_listener_renewals_total{outcome="refused"}'] == 1
+
+
+def test_a_certificate_for_callers_that_is_damaged_to_begin_with_is_told_of_once_and_ends_no_relay(
+    mounted: Mounted, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    telemetry, expiry = Telemetry(), "modelfleet_listener_certificate_expiry_seconds"
+    mounted.put(Issued(b"", b""))
+    tell_of_listener(mounted.files, telemetry)
+    assert [figures(telemetry)[expiry] for _ in range(3)] == [0.0] * 3
+    (told,) = caplog.records
+    assert f"--listener-cert {mounted.files.cert}" in told.getMessage()
+    assert figures(telemetry)['modelfleet_listener_renewals_total{outcome="refused"}'] == 1
+    mounted.put(Authority(tmp_path, "next").issue("models.test", ends=timedelta(hours=3)))
+    assert figures(telemetry)[expiry] > time.time()
 
 
 @pytest.mark.parametrize(

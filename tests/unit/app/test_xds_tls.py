@@ -1,7 +1,9 @@
 """The xds role with TLS files, without a cluster: who is let in at its port, and what it counts."""
 
 import socket
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +20,8 @@ from modelfleet.xds.types import CLUSTER
 from tests.support.authority import Authority, Issued, Mounted
 from tests.unit.xds.making import static_cluster
 from tests.unit.xds.test_server import METHOD, hello
+
+LOST = "modelfleet_tls_connections_lost_total "
 
 
 @pytest.fixture
@@ -64,3 +68,24 @@ def test_only_who_has_the_certificate_of_the_gateway_is_told_what_it_is_to_do(ro
     assert told(role, authority, None) is grpc.StatusCode.UNAVAILABLE
     assert "modelfleet_xds_denied_total 1.0" in generate_latest(role.telemetry.registry).decode()
     assert set(role.acks.connected()) <= {"default"}
+
+
+def lost(role: Xds) -> float:
+    text = generate_latest(role.telemetry.registry).decode()
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(LOST))
+
+
+def test_connections_whose_handshake_fails_are_counted(
+    role: Xds, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelfleet.xds.arrivals.PATIENCE_S", 0.3)
+    assert told(role, authority, authority.issue(certificate_name("default"))) == ["a"]
+    assert told(role, authority, authority.issue(certificate_name("other"))) is grpc.StatusCode.PERMISSION_DENIED
+    time.sleep(0.5)
+    assert lost(role) == 0
+    expired = authority.issue(certificate_name("default"), ends=timedelta(seconds=-1))
+    for issued in (None, expired, Authority(tmp_path, "stranger").issue(certificate_name("default"))):
+        before = lost(role)
+        assert told(role, authority, issued) is grpc.StatusCode.UNAVAILABLE
+        time.sleep(0.5)
+        assert lost(role) > before

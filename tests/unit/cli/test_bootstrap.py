@@ -10,6 +10,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from modelfleet.cli.main import main
+from tests.support.authority import Authority, Mounted
 
 CERT, KEY, CA = ("--tls-cert", "/tls/tls.crt"), ("--tls-key", "/tls/tls.key"), ("--tls-ca", "/tls/ca.crt")
 TLS = (*CERT, *KEY, *CA)
@@ -213,8 +214,8 @@ def test_an_address_is_looked_for_among_the_addresses_of_the_certificate(tmp_pat
             (*CERT, *KEY),
             "Error: --tls-cert, --tls-key, --tls-ca belong together: add --tls-ca, or leave out all of them",
         ),
-        (TLS, "Error: --tls-cert and such and --tls-secrets belong together: Envoy reads the ones by the other"),
-        (("--tls-secrets", "/x"), "Error: --tls-cert and such and --tls-secrets belong together"),
+        (TLS, "Error: --tls-cert and such, or --listener-cert, and --tls-secrets belong together: Envoy reads the"),
+        (("--tls-secrets", "/x"), "Error: --tls-cert and such, or --listener-cert, and --tls-secrets belong together"),
         ((*TLS, "--tls-secrets", "x"), "'--tls-secrets': 'x' must be a path from the root on"),
         (
             (*CERT, *KEY, "--tls-ca", "ca.crt", "--tls-secrets", "/x"),
@@ -227,6 +228,78 @@ def test_an_address_is_looked_for_among_the_addresses_of_the_certificate(tmp_pat
 )
 def test_tls_that_could_not_be_is_refused_with_what_to_do(arguments: tuple[str, ...], why: str) -> None:
     assert why in refusal("--xds", "xds:18000", *arguments)
+
+
+def pair(folder: Path) -> tuple[str, ...]:
+    """The options of a certificate for callers that is good."""
+    authority = Authority(folder, "ours")
+    files = Mounted(folder / "files", authority, authority.issue("models.test")).files
+    return ("--listener-cert", files.cert, "--listener-key", files.key)
+
+
+def test_what_callers_are_shown_is_read_by_a_file_that_names_the_files_and_holds_no_key(tmp_path: Path) -> None:
+    shown = pair(tmp_path)
+    result = bootstrap("--xds", "/run/xds", *shown, "--tls-secrets", str(tmp_path / "new"))
+    assert result.exit_code == 0, result.stderr
+    assert "transport_socket" not in result.stdout
+    (written,) = (tmp_path / "new").iterdir()
+    (secret,) = json.loads(written.read_text())["resources"]
+    assert (written.name, secret["name"]) == ("listener-certificate.json", "listener-certificate")
+    assert secret["tls_certificate"] == {
+        "certificate_chain": {"filename": shown[1]},
+        "private_key": {"filename": shown[3]},
+        "watched_directory": {"path": str(tmp_path / "files")},
+    }
+
+
+def test_both_sides_of_an_envoy_may_have_tls(tmp_path: Path) -> None:
+    result = bootstrap("--xds", "xds:18000", *TLS, *pair(tmp_path), "--tls-secrets", str(tmp_path / "new"))
+    assert result.exit_code == 0, result.stderr
+    names = {"xds-certificate.json", "xds-authority.json", "listener-certificate.json"}
+    assert {file.name for file in (tmp_path / "new").iterdir()} == names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--listener-cert", "/a/c"), "Error: --listener-cert and --listener-key belong together: add --listener-key"),
+        (("--listener-key", "/a/k"), "Error: --listener-cert and --listener-key belong together: add --listener-cert"),
+        (
+            ("--listener-cert", "/a/c", "--listener-key", "/a/k"),
+            "or --listener-cert, and --tls-secrets belong together",
+        ),
+        (
+            ("--listener-cert", "c", "--listener-key", "/a/k", "--tls-secrets", "/x"),
+            "'--listener-cert': 'c' must be a path from the root on",
+        ),
+        (
+            ("--listener-cert", "/a/c", "--listener-key", "/b/k", "--tls-secrets", "/x"),
+            "'--listener-key': must be in the folder of --listener-cert, which Envoy watches",
+        ),
+        (
+            ("--listener-cert", "/no/c", "--listener-key", "/no/k", "--tls-secrets", "x"),
+            "'--tls-secrets': 'x' must be a path from the root on",
+        ),
+        (
+            ("--listener-cert", "/no/c", "--listener-key", "/no/k", "--tls-secrets", "/x"),
+            "--listener-cert /no/c: cannot be read: No such file or directory",
+        ),
+    ],
+)
+def test_a_certificate_for_callers_that_cannot_be_is_refused_with_what_to_do(
+    arguments: tuple[str, ...], why: str
+) -> None:
+    assert why in refusal("--xds", "/run/xds", *arguments)
+
+
+def test_a_certificate_for_callers_is_looked_into_before_envoy_gets_it(tmp_path: Path) -> None:
+    options = pair(tmp_path)
+    Path(options[3]).write_text("no key")
+    said = refusal("--xds", "/run/xds", *options, "--tls-secrets", str(tmp_path / "new"))
+    assert (
+        f"--listener-cert {options[1]}, --listener-key {options[3]}: must be a certificate that may be used as" in said
+    )
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_socket_is_without_tls() -> None:

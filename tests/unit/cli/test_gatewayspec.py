@@ -76,7 +76,10 @@ def test_a_path_may_have_any_letter_but_a_comma() -> None:
         ("g=edge.example.com:80", "'edge.example.com' is no IP address"),
         ("g=127.0.0.1:65536", "a port is at most 65535"),
         ("g=:0", "a gateway needs a port that its users know: such as 8080"),
-        ("g,max-body=", "'max-body=' must be one of max-body=VALUE, records=VALUE, roots=VALUE"),
+        (
+            "g,max-body=",
+            "'max-body=' must be one of max-body=VALUE, records=VALUE, roots=VALUE, tls-secrets=VALUE, tls-min=VALUE",
+        ),
         ("g,records", "'records' must be one of max-body=VALUE, records=VALUE, roots=VALUE"),
         ("g, records=/x", "' records=/x' must be one of"),
         ("g,maxBody=1Mi", "'maxBody=1Mi' must be one of"),
@@ -86,11 +89,21 @@ def test_a_path_may_have_any_letter_but_a_comma() -> None:
         ("g,max-body=-1Mi", "max-body=-1Mi must be"),
         ("g,max-body=1023", "max-body=1023 must be from 1Ki to 64Mi"),
         ("g,max-body=65Mi", "max-body=65Mi must be from 1Ki to 64Mi"),
+        ("g,tls-secrets=run", "tls-secrets=run must be a path from the root on, the folder where Envoy runs"),
+        ("g,tls-secrets=/run,tls-min=1.2", "tls-min=1.2 must be one of TLSv1.2, TLSv1.3"),
+        ("g,tls-min=TLSv1.3", "tls-min is for a port with TLS: add tls-secrets=DIR"),
         ("g,max-body=1024500m", "max-body=1024500m must be from 1Ki to 64Mi"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_could(text: str, why: str) -> None:
     assert re.search(re.escape(why), refusal(text)), refusal(text)
+
+
+@pytest.mark.parametrize("folder", ["/run/envoy", "/run/envoy/"])
+def test_a_port_with_tls_has_the_folder_of_the_files_by_which_envoy_reads_its_certificate(folder: str) -> None:
+    assert read_gateways([f"g,tls-secrets={folder}"]) == (Gateway("g", secrets="/run/envoy", tls_minimum="TLSv1.2"),)
+    (newer,) = read_gateways([f"g,tls-min=TLSv1.3,tls-secrets={folder}"])
+    assert newer == Gateway("g", secrets="/run/envoy", tls_minimum="TLSv1.3")
 
 
 def test_a_gateway_is_given_once() -> None:

@@ -143,6 +143,13 @@ def test_what_is_for_a_cluster_is_not_for_a_relay(option: str, value: str) -> No
     assert refusal(*RELAY, option, value) == f"Error: {option} is not for a relay, which sees no cluster"
 
 
+def test_a_relay_knows_what_its_envoy_shows_to_callers(started: list[Any]) -> None:
+    shown = ("--listener-cert=/a/tls.crt", "--listener-key=/a/tls.key")
+    assert run(started, *RELAY, *shown).listener == TlsFiles("/a/tls.crt", "/a/tls.key")
+    assert refusal(*shown) == "Error: --listener-cert is for a relay: add --upstream and --cache"
+    assert refusal("--restart") == "Error: --restart is for a relay: add --upstream and --cache"
+
+
 def test_what_is_for_a_relay_is_not_for_a_server() -> None:
     assert refusal("--node", "a") == "Error: --node is for a relay: add --upstream and --cache"
 

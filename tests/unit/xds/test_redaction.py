@@ -2,7 +2,7 @@ import pytest
 
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.xds.redaction import LONGEST, NEUTRAL, repeatable
-from modelfleet.xds.types import CLUSTER, EXTENSION, ROUTES, SECRET
+from modelfleet.xds.types import CLUSTER, EXTENSION, LISTENER, ROUTES, SECRET
 from tests.unit.xds.making import Talk, cluster, secret
 
 
@@ -25,6 +25,13 @@ def test_the_stream_lets_no_secret_out() -> None:
     talk.nack(talk.last[0], "cannot read hunter0")
     assert talk.stream.status.refusals[0].message == NEUTRAL
     assert "hunter0" not in repr((talk.events, talk.stream.status))
+
+
+def test_that_a_file_is_missing_is_repeated_whatever_else_there_is() -> None:
+    said = "paths must refer to an existing path in the system: '/run/listener.json' does not exist"
+    carries = [body(LISTENER, b"envoy.filters.http.credential_injector")]
+    assert repeatable(LISTENER, carries, f"Error adding listener(s) x, hunter0: {said} hunter0") == said
+    assert repeatable(LISTENER, carries, f"Error adding listener(s) x: {said[:-16]}") == NEUTRAL
 
 
 @pytest.mark.parametrize("word", [b"envoy.filters.http.api_key_auth", b"-----BEGIN PRIVATE KEY-----", b"jwt_authn"])
