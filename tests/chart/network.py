@@ -23,7 +23,7 @@ def matches(selector: Object | None, labels: Mapping[str, str]) -> bool:
     if selector is None:
         return False
     assert selector.keys() <= {"matchLabels"}, "nothing else is read here"
-    return labels.items() >= selector.get("matchLabels", {}).items()
+    return bool(labels.items() >= selector.get("matchLabels", {}).items())
 
 
 def is_peer(peer: Object, pod: Pod, home: str) -> bool:
