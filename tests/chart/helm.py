@@ -20,6 +20,8 @@ from tests.support.cached import kept, place
 OLDEST = "v3.14.4"
 """Of the oldest version that docs/install.md names, the last one."""
 VERSION = os.environ.get("HELM_VERSION") or "v4.3.1"
+OLD = VERSION.startswith("v3.")
+"""It says in other words what is wrong with values, and may know no Kubernetes that the chart is for."""
 MODULE = f"helm.sh/helm/{VERSION.partition('.')[0]}/cmd/helm"
 FLAGS = ("-trimpath", "-ldflags=-s -w")
 OTHERS = {

@@ -1,6 +1,5 @@
 """Who may speak to model pods: gateways, who look at keys and limits, and a Prometheus that is told where it is."""
 
-import json
 import re
 from functools import cache
 from typing import Any
@@ -10,9 +9,11 @@ import yaml
 from click.testing import CliRunner
 
 from modelfleet.cli.main import main
+from tests.chart.installing import helm
 from tests.chart.network import Pod, may_speak, policies_of
 from tests.chart.rendering import CHART, NAMESPACE, ROOT, Object, Rendered, run, template
 from tests.chart.test_network import PODS
+from tests.testbed.bed import Bed
 
 SERVED: dict[str, Any] = {"watchNamespaces": ["minimal"]}
 MONITORING = {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
@@ -115,17 +116,14 @@ def test_the_policy_that_the_page_shows_is_the_one_that_the_chart_makes() -> Non
     }
 
 
-def test_whoever_installs_it_is_told_that_his_prometheus_is_not_let_in() -> None:
+def test_whoever_installs_it_is_told_that_his_prometheus_is_not_let_in(bed: Bed) -> None:
     word = "Gateways alone reach models in minimal."
     named = {"metricsFrom": [{"namespaceSelector": MONITORING}]}
-    assert word in notes(SERVED)
-    assert word not in notes({**SERVED, "networkPolicies": named})
-    assert "Gateways alone" not in notes({})
+    assert word in notes(bed, SERVED)
+    assert word not in notes(bed, {**SERVED, "networkPolicies": named})
+    assert "Gateways alone" not in notes(bed, {})
 
 
-def notes(values: dict[str, Any]) -> str:
+def notes(bed: Bed, values: dict[str, Any]) -> str:
     """What Helm says at the end of an installation."""
-    options = ["--dry-run=client", "--values=-"]
-    return run("install", "modelfleet", str(CHART), *options, standard_input=json.dumps(values)).partition("\nNOTES:")[
-        2
-    ]
+    return helm(bed, "install", "noted", str(CHART), "--dry-run=client", values=values).partition("\nNOTES:")[2]
