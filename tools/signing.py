@@ -17,7 +17,7 @@ from pathlib import Path
 
 OUTPUT = Path(__file__).resolve().parent.parent / "build" / "image"
 SUMS = "SHA256SUMS"
-SIGNATURE, BUNDLE, PUBLIC = f"{SUMS}.sig", f"{SUMS}.sigstore.json", "cosign.pub"
+SIGNATURE, BUNDLE, PUBLIC = f"{SUMS}.sig", f"{SUMS}.bundle", "cosign.pub"
 DRY = "dry-run"
 # Where a job may ask for an identity.
 IDENTITY = "ACTIONS_ID_TOKEN_REQUEST_URL"
@@ -61,7 +61,7 @@ def verification(*, keyless: bool) -> list[str]:
 def signature(key: str) -> list[str]:
     """What makes it. A key signs without a word to the public log, an identity only with its entry there."""
     if not key:
-        return ["sign-blob", "--yes", "--new-bundle-format", "--bundle", BUNDLE, SUMS]
+        return ["sign-blob", "--yes", "--bundle", BUNDLE, SUMS]
     return ["sign-blob", "--yes", "--key", key, "--tlog-upload=false", "--output-signature", SIGNATURE, SUMS]
 
 

@@ -13,7 +13,7 @@ from tests.chart.installing import our_kinds
 from tests.chart.manifests import NAMESPACE, STORED
 from tests.cluster.test_resources import needs_kubectl
 from tests.testbed.api import wait_for
-from tests.testbed.bed import Bed
+from tests.testbed.bed import CRDS, Bed
 
 FOLDER = STORED.parent
 pytestmark = needs_kubectl
@@ -35,7 +35,10 @@ def objects(text: str) -> set[tuple[str, str, str]]:
 
 @pytest.fixture
 def applied(bed: Bed) -> Iterator[str]:
-    """The kustomization, applied as the page says."""
+    """The kustomization, applied as the page says, where nobody has the kinds yet."""
+    for one in our_kinds(bed):
+        bed.api.delete(f"{CRDS}/{one['metadata']['name']}")
+    wait_for("kinds that were kept to be gone", lambda: not our_kinds(bed), patience=90)
     yield kubectl("apply", "--server-side", "-k", str(FOLDER), bed=bed)
     kubectl("delete", "--wait=false", "-k", str(FOLDER), bed=bed)
     # Others install the same kinds, and cannot while these go.
@@ -54,8 +57,6 @@ def test_it_is_applied_whole_and_again_without_a_change(bed: Bed, applied: str) 
     before = bed.api.get(path).body["metadata"]["generation"]
     kubectl("apply", "--server-side", "-k", str(FOLDER), bed=bed)
     assert bed.api.get(path).body["metadata"]["generation"] == before
-    crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/routingpolicies.modelfleet.dev"
-    assert bed.api.get(crd).status == HTTPStatus.OK
     sample = FOLDER / "samples" / "minimal.yaml"
     wait_for("our kinds to be served", lambda: bed.api.get("/apis/modelfleet.dev/v1alpha1").status == HTTPStatus.OK)
     assert "modeldeployment.modelfleet.dev/chat-small serverside-applied" in kubectl(

@@ -80,7 +80,7 @@ def replace_all(release: Release, report: list[str], query: str = "") -> list[Ro
             after = count(release)
             asked, lost = after["asked"] - before["asked"], after["failed"] - before["failed"]
             report.append(f"{lost:5d} of {asked:5d} requests failed while {pod} went")
-            rounds.append(Round(role, began, gone, after["wrong"][len(after["wrong"]) - lost :]))
+            rounds.append(Round(role, began, gone, after["wrong"][-lost:] if lost else []))
             report.extend(f"      {told(wrong, began)}" for wrong in rounds[-1].wrong)
     cluster.delete_pod(TENANT, "load")
     cluster.wait_gone(TENANT, "load")
