@@ -3,12 +3,14 @@
 ARG BUILD_BASE=docker.io/library/python:3.11-slim-bookworm
 ARG BASE=gcr.io/distroless/python3-debian12
 
+FROM ${BASE} AS base
+
 FROM ${BUILD_BASE} AS build
 # What would differ between two builds: the order in sets, the time in files, who may read them.
 ENV PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1
 WORKDIR /src
 COPY requirements.lock ./
-COPY tools/locked.py tools/trim.py tools/sbom.py tools/
+COPY tools/locked.py tools/trim.py tools/sbom.py tools/debian.py tools/
 # Compiled beforehand and never checked against the source: nothing is written when it runs.
 RUN umask 022 \
  && python3 tools/locked.py hatchling > build.txt && python3 tools/locked.py modelfleet > run.txt \
@@ -20,16 +22,16 @@ COPY pyproject.toml LICENSE README.md ./
 COPY operator operator
 ARG BASE
 ARG SOURCE_DATE_EPOCH=315532800
-RUN umask 022 \
+RUN --mount=type=bind,from=base,target=/base umask 022 \
  && PYTHONPATH=/tools python3 -m pip wheel -q --no-build-isolation --no-index --no-deps --wheel-dir /wheel . \
  && python3 -m pip install -q --no-index --no-deps --no-compile --target /opt/modelfleet/lib /wheel/*.whl \
  && python3 tools/trim.py /opt/modelfleet \
- && python3 tools/sbom.py /opt/modelfleet/lib --base "${BASE}" > /opt/modelfleet/sbom.cdx.json \
+ && python3 -m tools.sbom /opt/modelfleet/lib --base "${BASE}" --root /base > /opt/modelfleet/sbom.cdx.json \
  && python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash /opt/modelfleet/lib/modelfleet \
  && chmod -R u+rwX,go+rX,go-w /opt/modelfleet \
  && find /opt/modelfleet -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
 
-FROM ${BASE}
+FROM base
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="modelfleet" \

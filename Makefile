@@ -17,7 +17,7 @@ LOCKER  := uv==0.13.9
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check fmt generate manifests verify golden bench soak engine image image-verify e2e cluster cluster-down lock clean
+.PHONY: help demo test check fmt generate manifests verify golden bench soak engine image image-sign image-verify e2e cluster cluster-down lock clean
 .PHONY: format lint types imports tests generated goldens properties dataplane helm controlplane rights chart realnode
 
 help: ## List the targets
@@ -56,7 +56,10 @@ engine: $(READY) ## Build llama.cpp's server, once, for the tests on a real engi
 image: $(READY) ## Build the image with docker, podman or buildah, whichever works; its digest, size, bill of materials
 	@$(BIN)/python -m tools.image
 
-image-verify: $(READY) ## Build it twice, from nothing: both have to have one digest
+image-sign: $(READY) ## Sign the hashes of what was built with cosign; without COSIGN_KEY, a dry run with a key made for it
+	@$(BIN)/python -m tools.signing
+
+image-verify: $(READY) ## Build it twice, from nothing: both have to have one digest; hashes and signature have to be good
 	@$(BIN)/python -m tools.image verify
 
 e2e: $(READY) ## Build the image, install the chart on a real node (as root) and try it all; KIND=1 takes kind

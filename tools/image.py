@@ -2,9 +2,10 @@
 
 `python -m tools.image` builds it, with `verify` twice, from nothing, to compare. The environment may name IMAGE (its
 name and tag), BASE and BUILD_BASE (what it is built from), and BUILDER (one of the three). build/image/ then has the
-image as an archive, and its bill of materials.
+image as an archive, its bill of materials, and the hashes of both, which tools/signing.py signs.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,9 +17,9 @@ from pathlib import Path
 from modelfleet import __version__
 from modelfleet.workloads.options import OURS
 from tools.archive import BILL, Contents, contents, read_from
+from tools.signing import OUTPUT, SUMS, Unsigned, compare, write_sums
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTPUT = ROOT / "build" / "image"
 BUILDERS = ("docker", "podman", "buildah")
 # Zip files, which wheels are, know no earlier time.
 EARLIEST = 315532800
@@ -122,13 +123,22 @@ def build(order: Order, archive: Path) -> Contents:
 def make() -> None:
     """Build it, put its bill of materials beside it, and say what it is."""
     began, order, archive = time.monotonic(), order_of_this_tree(), OUTPUT / "modelfleet.tar"
-    made = build(order, archive)
-    (OUTPUT / Path(BILL).name).write_bytes(read_from(archive, BILL))
+    made, bill = build(order, archive), OUTPUT / Path(BILL).name
+    bill.write_bytes(read_from(archive, BILL))
+    write_sums([archive, bill])
     print(f"image     {order.name}")
     print(f"digest    {made.digest}")
     print(f"size      {made.size / 1e6:.1f} MB, of it {made.sizes[-1] / 1e6:.1f} MB over its base")
     print(f"builder   {builder()}, {time.monotonic() - began:.0f} s")
-    print(f"files     {archive.relative_to(ROOT)}, {(OUTPUT / Path(BILL).name).relative_to(ROOT)}")
+    print(f"contents  {parts(bill)}")
+    print(f"files     {', '.join(str(one.relative_to(ROOT)) for one in (archive, bill, OUTPUT / SUMS))}")
+
+
+def parts(bill: Path) -> str:
+    """How many packages the bill has, of which kind."""
+    listed = [one.get("purl", "") for one in json.loads(bill.read_text())["components"]]
+    python, base = (sum(purl.startswith(f"pkg:{kind}/") for purl in listed) for kind in ("pypi", "deb"))
+    return f"{python} packages of Python and {base or 'an unknown number'} of the base"
 
 
 def verify() -> None:
@@ -140,12 +150,14 @@ def verify() -> None:
     if len(set(found)) > 1:
         raise Unbuilt(f"two builds of the same source differ: {' and '.join(found)}")
     print(f"image     two builds from nothing give one digest: {found[0]}")
+    if (OUTPUT / SUMS).exists():
+        print(f"files     {compare()}")
 
 
 def main(arguments: list[str]) -> int:
     try:
         verify() if arguments == ["verify"] else make()
-    except Unbuilt as reason:
+    except (Unbuilt, Unsigned) as reason:
         print(f"image: {reason}", file=sys.stderr)
         return 1
     return 0

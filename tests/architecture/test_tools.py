@@ -28,6 +28,7 @@ TARGETS = [
         "soak",
         "engine",
         "image",
+        "image-sign",
         "image-verify",
         "e2e",
         "cluster",

@@ -1,19 +1,21 @@
 """Who may speak to whom, as an enforcing network would read the policies: one line of a matrix for each pair."""
 
-from ipaddress import ip_address, ip_network
+from dataclasses import replace
 
 import pytest
 
-from tests.chart.rendering import NAMESPACE, Object, Rendered, template
+from tests.chart.network import Pod, is_in, may_speak, policies_of
+from tests.chart.rendering import NAMESPACE, Rendered, template
 
 OURS = {"app.kubernetes.io/name": "modelfleet", "app.kubernetes.io/instance": "modelfleet"}
-PODS: dict[str, tuple[str, dict[str, str]]] = {
-    **{role: (NAMESPACE, {**OURS, "app.kubernetes.io/component": role}) for role in ("operator", "xds", "gateway")},
-    "prometheus": ("monitoring", {"app.kubernetes.io/name": "prometheus"}),
-    "client": ("team-a", {"app": "chat"}),
-    "neighbour": (NAMESPACE, {"app": "other"}),
+ROLES = {role: Pod(NAMESPACE, {**OURS, "app.kubernetes.io/component": role}) for role in ("operator", "xds", "gateway")}
+PODS = {
+    **ROLES,
+    "prometheus": Pod("monitoring", {"app.kubernetes.io/name": "prometheus"}),
+    "client": Pod("team-a", {"app": "chat"}),
+    "neighbour": Pod(NAMESPACE, {"app": "other"}),
     # Whoever may make pods elsewhere may label them as he likes.
-    "impostor": ("team-a", {**OURS, "app.kubernetes.io/component": "gateway"}),
+    "impostor": Pod("team-a", {**OURS, "app.kubernetes.io/component": "gateway"}),
 }
 METRICS = {("prometheus", role, port) for role, port in (("operator", 8081), ("xds", 9090), ("gateway", 9091))}
 MAY = {
@@ -24,40 +26,25 @@ MAY = {
 }
 
 
-def matches(selector: Object | None, labels: dict[str, str]) -> bool:
-    return selector is not None and labels.items() >= selector.get("matchLabels", {}).items()
+def as_rendered(out: Rendered, role: str) -> Pod:
+    """The pod of a role with the names that its ports have there."""
+    if role != "gateway":
+        return PODS[role]
+    ports = out.container("modelfleet-gateway-default", "envoy")["ports"]
+    return replace(PODS[role], ports={one["name"]: one["containerPort"] for one in ports})
 
 
-def is_peer(peer: Object, pod: tuple[str, dict[str, str]]) -> bool:
-    namespace, labels = pod
-    place = {"kubernetes.io/metadata.name": namespace}
-    if "namespaceSelector" in peer:
-        return matches(peer["namespaceSelector"], place) and matches(peer.get("podSelector", {}), labels)
-    return namespace == NAMESPACE and matches(peer.get("podSelector"), labels)
-
-
-def may_speak(out: Rendered, source: str, target: str, port: int) -> bool:
-    """Whether all policies of the target taken together let it in."""
-    named = {it["name"]: it["containerPort"] for it in out.container("modelfleet-gateway-default", "envoy")["ports"]}
-    own = [one["spec"] for one in out.all("NetworkPolicy") if matches(one["spec"]["podSelector"], PODS[target][1])]
-    assert own, f"nothing is said of {target}"
-    return any(
-        port in [named.get(it["port"], it["port"]) for it in rule["ports"]]
-        and ("from" not in rule or any(is_peer(peer, PODS[source]) for peer in rule["from"]))
-        for spec in own
-        for rule in spec.get("ingress", ())
-    )
-
-
-@pytest.mark.parametrize("target", ["operator", "xds", "gateway"])
+@pytest.mark.parametrize("target", ROLES)
 @pytest.mark.parametrize("secret", ["", "edge-tls"], ids=["HTTP", "HTTPS"])
 def test_only_who_has_to_may_speak_to_a_role(target: str, secret: str) -> None:
     out = template({"gatewayDefaults": {"tls": {"secretName": secret}}})
+    asked = as_rendered(out, target)
+    assert policies_of(out, asked), f"nothing is said of {target}"
     found = {
         (source, target, port)
-        for source in PODS
+        for source, pod in PODS.items()
         for port in (8080, 8081, 9090, 9091, 9901, 18000)
-        if may_speak(out, source, target, port)
+        if may_speak(out, pod, asked, port)
     }
     assert found == {one for one in MAY if one[1] == target}
 
@@ -78,13 +65,4 @@ def is_reached(address: str) -> bool:
     open_to_all = [rule for rule in rules if "to" not in rule]
     assert [[port["port"] for port in rule["ports"]] for rule in open_to_all] == [[53, 53]]
     blocks = [peer["ipBlock"] for rule in rules for peer in rule.get("to", ()) if "ipBlock" in peer]
-    inside = [
-        block
-        for block in blocks
-        if is_in(address, block["cidr"]) and not any(is_in(address, one) for one in block["except"])
-    ]
-    return bool(inside)
-
-
-def is_in(address: str, network: str) -> bool:
-    return ip_address(address) in ip_network(network)
+    return any(is_in(address, block) for block in blocks)

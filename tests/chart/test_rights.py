@@ -95,7 +95,11 @@ def test_users_roles_hold_our_kinds_and_leave_hardware_to_the_platform() -> None
     view = out.one("ClusterRole", f"{NAMESPACE}:modelfleet:view")
     edit = out.one("ClusterRole", f"{NAMESPACE}:modelfleet:edit")
     assert {verb for rule in view["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
-    assert {name for rule in edit["rules"] for name in rule["resources"]} == {"modeldeployments", "routingpolicies"}
+    assert {name for rule in edit["rules"] for name in rule["resources"]} == {
+        "modeldeployments",
+        "modeldeployments/scale",
+        "routingpolicies",
+    }
     for role, joins in ((view, {"view", "edit", "admin"}), (edit, {"edit", "admin"})):
         labels = {key.rpartition("-")[2] for key in role["metadata"]["labels"] if "aggregate-to" in key}
         assert labels == joins

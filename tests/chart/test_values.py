@@ -80,6 +80,7 @@ def test_rights_hold_nothing_that_leads_to_more(case: Case) -> None:
 def test_everything_is_labelled_and_in_a_namespace_that_was_named(case: Case) -> None:
     mine = {"mine", "modelfleet-notes"}
     named = {NAMESPACE, *case.values.get("watchNamespaces", ()), *case.values.get("secretsNamespaces", ())}
+    named |= set(case.values.get("networkPolicies", {}).get("models", {}).get("namespaces", ()))
     for one in out_of(case):
         about = one["metadata"]
         if about["name"] in mine and one["kind"] == "ConfigMap":

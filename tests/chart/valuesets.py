@@ -374,6 +374,11 @@ CASES = (
         _from_clients,
         {"networkPolicies": {"clientsFrom": [{"namespaceSelector": {"matchLabels": {"llm": "yes"}}}]}},
     ),
+    Case(
+        "models that gateways alone reach",
+        lambda out: {one["metadata"]["namespace"] for one in out.all("NetworkPolicy")} == {NAMESPACE, "team-a"},
+        {"networkPolicies": {"models": {"namespaces": ["team-a"]}}},
+    ),
     Case("gateways may reach everything", _free_egress, {"networkPolicies": {"restrictEgress": False}}),
     Case(
         "nobody reads metrics",

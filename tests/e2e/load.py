@@ -11,6 +11,8 @@ from tests.testbed.api import wait_for
 
 PACE = "20"
 """Requests in a second."""
+CALLERS = 4
+"""Of the client, each with one request at a time."""
 
 
 def count(release: Release) -> dict[str, Any]:

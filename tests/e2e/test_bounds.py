@@ -40,6 +40,30 @@ print(json.dumps({"token": os.path.exists("/var/run/secrets/kubernetes.io"), "an
 """
 
 
+LISTENING = """
+import json, pathlib
+found = []
+for table in ("tcp", "tcp6"):
+    for line in pathlib.Path("/proc/net", table).read_text().splitlines()[1:]:
+        address, _, port = line.split()[1].partition(":")
+        if line.split()[3] == "0A":
+            found.append([address, int(port, 16)])
+print(json.dumps(found))
+"""
+
+REACHED = """
+import json, socket
+def answers(port):
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("{address}", port)) == 0
+print(json.dumps([port for port in {ports} if answers(port)]))
+"""
+LOOPBACK = ("0100007F", "00000000000000000000000001000000")
+OPEN = [8080, 9091]
+"""Of a gateway: where clients ask, and the relay's metrics."""
+
+
 def in_pod_of(release: Release, role: str, container: str, source: str) -> Any:
     """What this prints in the first pod of a role."""
     pod = of_role(release.cluster, role)[0]["metadata"]["name"]
@@ -61,6 +85,18 @@ def test_a_gateway_has_no_token_and_the_api_server_tells_it_nothing(release: Rel
     found = in_pod_of(release, "gateway", "relay", API)
     assert found["token"] is False
     assert set(found["answers"].values()) <= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}, found
+
+
+def test_a_gateways_pod_listens_where_it_has_to_and_nowhere_else(release: Release) -> None:
+    # All containers of a pod have one network, Envoy's among them.
+    listening = in_pod_of(release, "gateway", "relay", LISTENING)
+    assert sorted({port for address, port in listening if address not in LOOPBACK}) == OPEN
+    address = of_role(release.cluster, "gateway")[0]["status"]["podIP"]
+    tried = sorted({9901, 15000, 18000, *(port for _, port in listening)})
+    reached = in_pod_of(release, "operator", "operator", REACHED.format(address=address, ports=tried))
+    # Where the network enforces policies, the operator does not get at the metrics of a gateway.
+    assert OPEN[0] in reached
+    assert set(reached) <= set(OPEN)
 
 
 # What each service account of ours must not, beside what it may.

@@ -1,6 +1,7 @@
 """Images made on this machine, where no registry is to be had: what ours is built from, Envoy's, and a pod's pause.
 
-The base of the last stage is unpacked packages without their scripts, as public distroless images are: it has no shell.
+The base of the last stage is unpacked packages without their scripts, as public distroless images are: it has no shell,
+and notes of each package that it was made of.
 """
 
 import platform
@@ -17,7 +18,11 @@ from tests.testbed.programs import pause
 from tests.testbed.runtime import PAUSE
 
 RELEASE, PYTHON = "bookworm", "python3.11"
-LAST = ("--variant=extract", f"--include={PYTHON},lib{PYTHON}-stdlib,libstdc++6")
+NOTES = (
+    'mkdir "$1/var/lib/dpkg/status.d"; for deb in "$1"/var/cache/apt/archives/*.deb; do '
+    'dpkg-deb --field "$deb" > "$1/var/lib/dpkg/status.d/$(dpkg-deb --field "$deb" Package)"; done'
+)
+LAST = ("--variant=extract", f"--include={PYTHON},lib{PYTHON}-stdlib,libstdc++6", f"--extract-hook={NOTES}")
 FIRST = ("--variant=minbase", "--include=python3,python3-pip,ca-certificates")
 ENVOY_AT = "/usr/local/bin/envoy"
 # A machine that trusts others beside the public authorities does so during a build, too.

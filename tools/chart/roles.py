@@ -9,6 +9,7 @@ from tools.chart.base import (
     Budget,
     Duration,
     Image,
+    Label,
     Object,
     Part,
     Placed,
@@ -100,6 +101,17 @@ class Tls(Part):
     helm: HelmMade = Field(default_factory=HelmMade, description="For mode `helm`.")
 
 
+class ModelPolicies(Part):
+    """Who may speak to models."""
+
+    enabled: bool = Field(True, description="Make one in each of the namespaces, where there are any.")
+    namespaces: list[Label] = Field(
+        default_factory=list,
+        description="Namespaces, which have to be there, in which gateways alone reach model pods, and those of "
+        "`metricsFrom` who are bound to a namespace. Empty is those of `watchNamespaces`.",
+    )
+
+
 class NetworkPolicies(Part):
     """Who may speak to our pods."""
 
@@ -116,6 +128,7 @@ class NetworkPolicies(Part):
     restrict_egress: bool = Field(
         True, description="Keep gateways from link-local addresses, such as the metadata service of a cloud."
     )
+    models: ModelPolicies = Field(default_factory=ModelPolicies, description="Who may speak to models.")
 
 
 class PodMonitors(Part):

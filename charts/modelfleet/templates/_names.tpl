@@ -96,3 +96,28 @@ helm
 {{- define "modelfleet.secretsNamespaces" -}}
 {{- default (list .Release.Namespace) .Values.secretsNamespaces | uniq | sortAlpha | toYaml -}}
 {{- end -}}
+
+{{/* Namespaces in which gateways alone reach models. */}}
+{{- define "modelfleet.modelNamespaces" -}}
+{{- $policies := .Values.networkPolicies -}}
+{{- $named := default .Values.watchNamespaces $policies.models.namespaces -}}
+{{- ternary $named list (and $policies.enabled $policies.models.enabled) | uniq | sortAlpha | toYaml -}}
+{{- end -}}
+
+{{/* Those of metricsFrom who may reach models. Who is looked for in all namespaces is left out, since everybody may label
+a pod like that, and it is the port that answers requests. Who is of no namespace is of ours, as in our own policies. */}}
+{{- define "modelfleet.boundPeers" -}}
+{{- $found := list -}}
+{{- range .Values.networkPolicies.metricsFrom -}}
+{{- $peer := deepCopy . -}}
+{{- if hasKey $peer "ipBlock" -}}
+{{- $found = append $found $peer -}}
+{{- else if not (hasKey $peer "namespaceSelector") -}}
+{{- $_ := set $peer "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" $.Release.Namespace)) -}}
+{{- $found = append $found $peer -}}
+{{- else if or $peer.namespaceSelector.matchLabels $peer.namespaceSelector.matchExpressions -}}
+{{- $found = append $found $peer -}}
+{{- end -}}
+{{- end -}}
+{{- with $found }}{{ toYaml . }}{{ end -}}
+{{- end -}}

@@ -40,7 +40,10 @@ def test_it_tells_what_needs_what_and_on_what_it_stands(folder: str) -> None:
     found = bill(folder, "base:1")
     whole, part = "pkg:pypi/modelfleet@1.2", "pkg:pypi/some-part@1.2"
     assert found["dependencies"] == [{"ref": whole, "dependsOn": [part]}, {"ref": part, "dependsOn": []}]
-    assert found["metadata"]["properties"] == [{"name": "modelfleet:base-image", "value": "base:1"}]
+    assert found["metadata"]["properties"] == [
+        {"name": "modelfleet:base-image", "value": "base:1"},
+        {"name": "modelfleet:base-packages", "value": "unknown"},
+    ]
 
 
 def test_the_same_content_is_the_same_bill_and_another_is_another(folder: str) -> None:
