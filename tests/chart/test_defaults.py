@@ -67,7 +67,7 @@ def test_each_role_has_its_policy_and_no_policy_lets_everybody_in_but_at_the_gat
         for rule in one["spec"].get("ingress", ())
         if "from" not in rule
     ]
-    assert open_ == [("modelfleet-gateway", ["http"])]
+    assert open_ == [("modelfleet-gateway", ["http", "https"])]
 
 
 def test_keys_are_kept_in_memory_and_logs_tell_nothing_for_who_debugs(out: Rendered) -> None:
