@@ -1,5 +1,6 @@
 """Envoy's dynamic metadata as our scripts meet it: what is noted is copied, and comes back as a message keeps it."""
 
+import json
 from typing import Any
 
 from lupa import luajit21
@@ -56,20 +57,41 @@ def noted(value: Any) -> Any:
 
 def decision_of(notes: Notes) -> dict[str, Any]:
     """What was decided of a request, and where it has got to since."""
-    found: dict[str, Any] = notes.of().get("decision", {})
+    found: dict[str, Any] = written_out(notes)["decision"] if is_packed(notes) else notes.of().get("decision", {})
     return found
 
 
 def state_of(notes: Notes) -> dict[str, Any]:
     """What the gate has to know of it."""
-    found: dict[str, Any] = notes.of("modelfleet.ladder")["state"]
+    kept = notes.of("modelfleet.ladder")
+    found: dict[str, Any] = {**written_out(notes)["state"], **kept} if is_packed(notes) else kept["state"]
     return found
 
 
 def began_of(notes: Notes) -> int:
     """When its last try began."""
-    found: int = notes.of()["began"]
+    found: int = written_out(notes)["began"] if is_packed(notes) else notes.of()["began"]
     return found
+
+
+def is_packed(notes: Notes) -> bool:
+    """Whether all that is noted of it is a text."""
+    return bool(notes.of().get("packed"))
+
+
+def written_out(notes: Notes) -> dict[str, Any]:
+    """What such a text says."""
+    times, identity, policy, rule, tier, target, numbers, written = notes.of()["packed"].split("\n", 7)
+    began, length, passes = map(int, times.split())
+    kind, *found = numbers.split()
+    place, spot, seen, bound, total, till, start, size = map(float, found)
+    decision = {name: it for name, it in json.loads("{" + notes.of()["first"][:length] + "}").items() if it is not None}
+    named = {"id": identity, "policy": policy, "rule": rule, "tier": tier, "target": target}
+    assert named == {name: decision.get(name, "-") for name in named}
+    state = {"wanted": {kind: place}, "spot": spot, "seen": seen, "bound": bound, "total": total, "till": till}
+    state |= {"from": start, "length": size, "written": written, "rung": 1, "repeats": 0, "made": 0}
+    state |= {"tier": tier} if tier != "-" else {}
+    return {"decision": {**decision, "reason": "wanted", "passes": bool(passes)}, "state": state, "began": began}
 
 
 def groups_of(notes: Notes) -> list[Any]:

@@ -44,7 +44,9 @@ def takes(condition: Any, notes: Notes) -> bool:
     if noted is None:
         return bool(found["match_if_key_not_found"])
     ((how, wanted),) = found["matcher"]["value"].items()
-    return {"present_match": True, "null_match": False, "bool_match": noted is wanted}[how]
+    if how == "string_match":
+        return isinstance(noted, str) and noted.startswith(wanted["prefix"])
+    return {"bool_match": noted is wanted}[how]
 
 
 def written(log: Any, notes: Notes, values: dict[str, Any]) -> dict[str, Any]:

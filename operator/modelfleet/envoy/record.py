@@ -11,22 +11,31 @@ VERSION = 1
 TIME = "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%"
 Filter = Mapping[str, Any]
 TYPE = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+WORDS: Filter = {"string_match": {"prefix": '"'}}
+NO_WORDS: Filter = {"bool_match": False}
+"""What was written out into fields is noted as false: a note does not go away."""
 WHOSE = ("policy", "revision", "tenant", "feature", "step", "class")
 WHERE = ("model", "rule", "score", "tier", "target", "rung", "stream", "path", "host")
 
 
 def access_logs(gateway: Gateway) -> list[dict[str, Any]]:
-    """The same record in three ways, of which each request takes one.
+    """The same record in four ways, of which each request takes one.
 
     Envoy looks up each field of a JSON format by itself, for as much as a whole hop costs in all: the script has the
-    most of a common line ready. A format cannot say "or an empty list", and the attempts are what readers walk through.
+    most of a common line ready, and one beside it for a request of which it never hears again. A format cannot say "or
+    an empty list", and the attempts are what readers walk through; nor can a line say "or null".
     """
-    written, unwritten = _if("line", {"present_match": True}), _if("line", {"null_match": {}}, otherwise=True)
+    written, unwritten = _if("line", WORDS), _if("line", NO_WORDS, otherwise=True)
+    begun, unbegun = _if("first", WORDS), _if("first", NO_WORDS, otherwise=True)
     sent, unsent = _if("sent", {"bool_match": True}), _if("sent", {"bool_match": False}, otherwise=True)
+    name = gateway.name
+    lines = (line_format(name, "line", "%RESPONSE_DURATION%"), line_format(name, "first", "null"))
+    whole, first = ({"text_format_source": {"inline_string": words}} for words in lines)
     return [
-        _log(gateway, written, {"text_format_source": {"inline_string": line_format(gateway.name)}}),
-        _log(gateway, _both(unwritten, sent), {"json_format": record_format(gateway.name, _noted("attempts"))}),
-        _log(gateway, _both(unwritten, unsent, *_asked(gateway)), {"json_format": record_format(gateway.name, [])}),
+        _log(gateway, written, whole),
+        _log(gateway, _both(unwritten, begun), first),
+        _log(gateway, _both(unwritten, unbegun, sent), {"json_format": record_format(name, _noted("attempts"))}),
+        _log(gateway, _both(unwritten, unbegun, unsent, *_asked(gateway)), {"json_format": record_format(name, [])}),
     ]
 
 
@@ -40,7 +49,7 @@ def _log(gateway: Gateway, condition: Filter, form: dict[str, Any]) -> dict[str,
     return {"name": "record", "filter": condition, "typed_config": config}
 
 
-def _if(note: str, value: dict[str, Any], *, otherwise: bool = False) -> Filter:
+def _if(note: str, value: Filter, *, otherwise: bool = False) -> Filter:
     """Whether the script noted such a value, or `otherwise` where it noted none. Envoy minds no `invert` here."""
     matcher = {"filter": NAMESPACE, "path": [{"key": note}], "value": value}
     return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": otherwise}}
@@ -50,13 +59,13 @@ def _both(*conditions: Filter) -> Filter:
     return {"and_filter": {"filters": list(conditions)}}
 
 
-def line_format(gateway: str) -> str:
-    """The record of a request that a model answered at once. What stands here as it is has no letter to be escaped."""
+def line_format(gateway: str, note: str, first_byte: str) -> str:
+    """The record whose part the script has under this note. What stands here as it is has no letter to be escaped."""
     begin = f'{{"v":{VERSION},"time":"{TIME}","gateway":{_literal(gateway)},'
     status = '"status":%RESPONSE_CODE%,"flags":"%RESPONSE_FLAGS%","details":"%RESPONSE_CODE_DETAILS%",'
     size = '"bytes":{"in":%BYTES_RECEIVED%,"out":%BYTES_SENT%},'
-    time = '"ms":{"total":%DURATION%,"firstByte":%RESPONSE_DURATION%},"would":{}}\n'
-    return f"{begin}{_noted('line')},{status}{size}{time}"
+    time = f'"ms":{{"total":%DURATION%,"firstByte":{first_byte}}},"would":{{}}}}\n'
+    return f"{begin}{_noted(note)},{status}{size}{time}"
 
 
 def _literal(words: str) -> str:

@@ -27,11 +27,13 @@ def modules() -> dict[str, str]:
 
 @cache
 def bundle(entry: str) -> str:
-    """An entry and all that it needs as one script. Each stays a module, found by require as in a folder."""
+    """An entry and all that it needs as one script. Each stays a module, found by require as in a folder.
+
+    So does the entry: what a module says of its own compilation holds for it alone.
+    """
     texts = modules()
-    needed = _needed(entry, texts)
-    parts = [f'package.preload["{name}"] = function()\n{texts[name]}\nend\n' for name in sorted(needed - {entry})]
-    return "".join(parts) + texts[entry]
+    parts = [f'package.preload["{name}"] = function()\n{texts[name]}\nend\n' for name in sorted(_needed(entry, texts))]
+    return f'{"".join(parts)}require("{entry}")\n'
 
 
 def _needed(entry: str, texts: dict[str, str]) -> set[str]:
@@ -50,6 +52,11 @@ def render_script(gateway: Gateway, hosts: Mapping[str, list[str]]) -> XdsResour
     It travels apart from the listener, which each change of it would drain.
     """
     context = {"hosts": dict(hosts), "maxBodyBytes": gateway.max_body_bytes}
-    source = {"default_source_code": {"inline_string": bundle("gateway")}, "filter_context": context}
+    source = {
+        "default_source_code": {"inline_string": bundle("gateway")},
+        "filter_context": context,
+        # The script says itself when a route is to be looked for anew.
+        "clear_route_cache": False,
+    }
     config = typed_struct("envoy.extensions.filters.http.lua.v3.Lua", source)
     return resource_of(NAMESPACE, TypedExtensionConfig(name=NAMESPACE, typed_config=config))

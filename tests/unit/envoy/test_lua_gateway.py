@@ -292,6 +292,22 @@ def test_chance_draws_anew_for_each_request() -> None:
     assert found == ["default/m/way", "default/n/way"]
 
 
+def test_an_edit_between_two_requests_decides_the_second_one() -> None:
+    models = model(), model(name="n")
+    made = Script(routed(policy(), *models))
+    assert [steered(made.request(BODY))[0] for _ in range(2)] == ["default/m/way"] * 2
+    made.tables = routed(policy(tiers=[{"name": "large", "models": [{"name": "n"}]}]), *models)
+    handled = made.request(BODY)
+    assert (steered(handled), handled.headers[":authority"]) == (["default/n/way", "gate"], "-")
+    assert (decision_of(handled.noted)["target"], decision_of(handled.noted)["tier"]) == ("n", "large")
+    made.tables = routed(policy(rules=RULES), *models)
+    answered = made.request(BODY, [*JSON, ("x-a", "2")]).answer
+    assert answered is not None
+    assert answered[0] == 422
+    made.tables = {}
+    assert error(made.request(BODY)) == (404, "model_not_found")
+
+
 def test_a_plan_is_decoded_once_in_each_revision() -> None:
     made = script()
     assert [made.request(BODY).state.decoded for _ in range(3)] == [1, 0, 0]

@@ -182,7 +182,7 @@ def test_an_answer_of_headers_alone_is_not_broken_off() -> None:
 # What runs.
 
 
-def ending(asked: Journey) -> tuple[str, str]:
+def ending(asked: Journey) -> tuple[str | None, str]:
     """The reason that the record has, and that of the last attempt."""
     return asked.record["reason"], attempts(asked)[-1][2]
 
@@ -239,11 +239,12 @@ def test_an_answer_that_says_nothing_of_tokens_has_none() -> None:
 
 def test_the_common_request_is_written_by_the_script_and_no_other_is() -> None:
     asked = falling().ask()
-    assert not is_line(asked.notes)
+    # Also where nobody ever hears of it again.
+    assert (is_line(asked.notes), ending(asked), asked.record["served"]) == (True, (None, "abandoned"), None)
     handled = asked.answered(body=TOKENS)
-    assert not is_line(asked.notes)
+    assert (is_line(asked.notes), ending(asked)) == (True, (None, "abandoned"))
     handled.resume()
-    assert is_line(asked.notes)
+    assert (is_line(asked.notes), ending(asked)) == (True, ("wanted", "ok"))
     fallen = falling().ask().refused()
     fallen.answered().resume()
     worker = falling()
@@ -258,9 +259,9 @@ def test_the_common_request_is_written_by_the_script_and_no_other_is() -> None:
 def test_a_stream_is_written_by_the_script_when_it_is_at_its_end() -> None:
     asked = falling().ask(STREAM)
     handled = asked.answered(200, EVENTS).resume(b"data: {}\n\n")
-    assert not is_line(asked.notes)
+    assert (is_line(asked.notes), ending(asked)) == (True, ("truncated", "truncated"))
     handled.resume(None)
-    assert is_line(asked.notes)
+    assert (is_line(asked.notes), ending(asked)) == (True, ("wanted", "ok"))
 
 
 @pytest.mark.parametrize("odd", ['"', "\\", "\x7f", "\u00e9"])

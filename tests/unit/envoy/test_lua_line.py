@@ -45,8 +45,10 @@ PLAIN = "".join(chr(code) for code in range(32, 127) if chr(code) not in '"\\')
 
 
 def line_of(decision: Any, served: Any, tokens: Any = TOKENS, attempt: Any = TRY) -> str | None:
-    found: str | None = from_lua(line.of(*(to_lua(lua, it) for it in (decision, attempt, served, tokens))))
-    return found
+    head = line.head(to_lua(lua, decision))
+    given = (attempt, served, decision.get("reason"), tokens)
+    tail = line.tail(*(None if it is None else to_lua(lua, it) for it in given))
+    return None if head is None or tail is None else from_lua(head + tail)
 
 
 def by_script(words: str, decision: Any) -> dict[str, Any]:

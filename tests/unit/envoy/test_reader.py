@@ -293,5 +293,29 @@ def test_a_wrong_byte_is_found_wherever_it_lies_in_long_text(wrong: bytes) -> No
         assert read(body)[1].startswith(f"malformed JSON at byte {at}:".encode())
 
 
+@pytest.mark.parametrize("letter", [*b'"\\/bfnrt'])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_short_escape_is_no_end_wherever_it_lies_in_long_text(letter: int, times: int) -> None:
+    for place in range(40):
+        text = b"!" * place + bytes([0x5C, letter]) * times + b"~" * 20
+        assert read(b'{"a":"' + text + b'","' + text + b'":1,"model":"m"}')["model"] == b"m"
+
+
+@pytest.mark.parametrize("letter", [b"x", b"\0", b"\n", b"N", b"\xc3\xa9", b"u12g4"])
+@pytest.mark.parametrize("before", [b"", b"\\n", b"\\n\\n"])
+def test_an_escape_that_is_none_is_found_wherever_it_lies_in_long_text(letter: bytes, before: bytes) -> None:
+    for place in range(40):
+        start = b'{"a":"' + b"!" * place + before + b"\\"
+        wrong = len(start) + letter.find(b"g") * (letter[:1] == b"u")
+        found = read(start + letter + b"~" * 20 + b'"}')
+        assert found[1].startswith(f"malformed JSON at byte {wrong}: an invalid escape".encode()), found
+
+
+def test_a_model_s_name_and_key_are_told_with_long_escaped_text() -> None:
+    assert read(b'{"model":"abcdefgh\\nij\\/kl"}')["model"] == b"abcdefgh\nij/kl"
+    assert read(b'{"max_completion_tokens\\n":1,"m\\u006fdel":"a"}')["model"] == b"a"
+    assert read(b'{"max_comple\\u0074ion_tokens":7,"model":"a"}')["max_tokens"] == 7
+
+
 def test_no_lua_file_is_longer_than_the_house_allows() -> None:
     assert max(len(path.read_text().splitlines()) for path in LUA.glob("*.lua")) <= 400

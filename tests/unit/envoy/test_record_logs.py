@@ -1,4 +1,4 @@
-"""The three logs of one record: each request takes one, whatever is noted of it, and all say the same fields."""
+"""The four logs of one record: each request takes one, whatever is noted of it, and all say the same fields."""
 
 import itertools
 import json
@@ -17,7 +17,8 @@ PART = (
     '"attempts":[],"served":{},"skipped":null,"reason":null,"method":"POST","tokens":{"in":null,"out":null}'
 )
 NOTED: dict[str, list[Any]] = {
-    "line": [None, PART],
+    "line": [None, PART, False],
+    "first": [None, PART, False],
     "sent": [None, True, False],
     "said": [None, True],
     "decision": [None, {"rung": 1}],
@@ -34,9 +35,9 @@ CASES = [
 def test_each_request_takes_exactly_one_log_whatever_is_noted_of_it(noted: dict[str, Any]) -> None:
     notes = Notes(**noted)
     assert len(logs_of(notes)) == 1
-    assert is_line(notes) is ("line" in noted)
+    assert is_line(notes) is bool(noted.get("line") or noted.get("first"))
     attempts = record_of(notes)["attempts"]
-    if "line" not in noted:
+    if not is_line(notes):
         assert attempts == (noted.get("attempts") if noted.get("sent") else [])
 
 
@@ -48,7 +49,7 @@ def test_a_request_that_no_script_has_seen_has_a_record() -> None:
 
 def test_all_logs_have_the_same_fields_and_go_to_the_same_place() -> None:
     logs = access_logs(Gateway("default", record="/var/log/record"))
-    notes = Notes(line=PART, sent=True, attempts=[])
+    notes = Notes(line=PART, first=PART, sent=True, attempts=[])
     fields = {frozenset(written(log, notes, VALUES)) for log in logs}
     assert fields == {frozenset(record_format("default", []))}
     assert {log["typed_config"]["path"] for log in logs} == {"/var/log/record"}
@@ -67,12 +68,19 @@ def test_a_gateway_s_name_stands_in_the_line_as_it_is(name: str) -> None:
 
 
 def test_a_line_ends_where_the_next_begins_and_says_what_envoy_knows() -> None:
-    assert line_format("default").count("\n") == 1
+    assert line_format("default", "line", "1").count("\n") == 1
     record = filled("default")
     assert (record["v"], record["time"]) == (1, "2026-01-02T03:04:05.006Z")
     assert (record["status"], record["flags"], record["details"]) == (200, "-", "via_upstream")
     assert (record["bytes"], record["ms"]) == ({"in": 44, "out": 7}, {"total": 12, "firstByte": 11})
     assert record["would"] == {}
+
+
+def test_a_request_of_which_nobody_heard_again_has_no_first_byte() -> None:
+    # Envoy writes a dash for what it does not know, which is no JSON.
+    record = record_of(Notes(first=PART, sent=True), RESPONSE_DURATION="-", RESPONSE_CODE=0)
+    assert (record["ms"], record["status"], record["attempts"]) == ({"total": 12, "firstByte": None}, 0, [])
+    assert record_of(Notes(first=PART, line=PART))["ms"]["firstByte"] == 11
 
 
 def test_no_field_is_said_twice() -> None:
@@ -81,7 +89,7 @@ def test_no_field_is_said_twice() -> None:
         assert len(names) == len(set(names))
         return dict(pairs)
 
-    words = line_format("default").replace("%DYNAMIC_METADATA(modelfleet:line)%", PART)
+    words = line_format("default", "line", "%RESPONSE_DURATION%").replace("%DYNAMIC_METADATA(modelfleet:line)%", PART)
     for command, value in VALUES.items():
         words = words.replace(f"%{command}%", str(value))
     assert json.loads(words, object_pairs_hook=once) == filled("default")

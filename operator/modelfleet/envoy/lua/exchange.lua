@@ -1,16 +1,22 @@
 -- What is done with Envoy's handle: notes for the record, answers of our own, the scope of a policy and its plan.
+local line = require("line")
+local pack = require("pack")
 local plain = require("plain")
 local replies = require("replies")
 local upstreams = require("upstreams")
 
+jit.off(true, true) -- as in judge.lua
+
 local exchange = { ANY_HOST = "*" }
 
-local NAMESPACE = "modelfleet"
+local NAMESPACE, LADDER = "modelfleet", "modelfleet.ladder"
 local SCOPE = "x-modelfleet-scope"
 local MANY_PLANS = 4096
 
 -- They last as long as the script does: a worker decodes a plan once in each revision.
 local plans, known = {}, 0
+-- By host and name the plan to which they led last.
+local led, leads = {}, 0
 
 -- Each way to the notes costs as much as a note, so those that are known together are written together.
 function exchange.note(handle, notes)
@@ -20,17 +26,55 @@ function exchange.note(handle, notes)
   end
 end
 
-function exchange.notes_of(handle)
-  return handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
-end
-
 -- What is known of a request between its tries. Apart from the notes above, of which logs may show any.
 function exchange.note_state(handle, state)
-  handle:streamInfo():dynamicMetadata():set("modelfleet.ladder", "state", state)
+  handle:streamInfo():dynamicMetadata():set(LADDER, "state", state)
+end
+
+-- A request that is sent. If nobody ever hears of it again, its record is the line that is noted here.
+function exchange.note_sent(handle, decision, state, try, began)
+  local head = line.head(decision)
+  if not head then
+    exchange.note(handle, { decision = decision, sent = true, attempts = { try }, began = began })
+    return exchange.note_state(handle, state)
+  end
+  local data = handle:streamInfo():dynamicMetadata()
+  data:set(NAMESPACE, "first", head .. line.tail(try))
+  data:set(NAMESPACE, "packed", pack.close(decision, state, began, #head))
+  if state.kept then
+    data:set(LADDER, "kept", state.kept)
+  end
+end
+
+-- What its line says by now.
+function exchange.note_line(handle, words)
+  handle:streamInfo():dynamicMetadata():set(NAMESPACE, "line", words)
+end
+
+-- What is noted of a request. Where that is one text, it is written out.
+function exchange.notes_of(handle)
+  local data = handle:streamInfo():dynamicMetadata()
+  local noted = data:get(NAMESPACE) or {}
+  if not noted.packed then
+    return noted
+  end
+  local found, state = pack.open(noted.packed, noted.first)
+  state.kept = (data:get(LADDER) or {}).kept
+  found.line, found.first, found.packed = false, false, false
+  exchange.note(handle, found)
+  exchange.note_state(handle, state)
+  found.last = noted.last
+  return found
+end
+
+-- The same for who needs no more than the first try, which is not written out then.
+function exchange.first_of(handle)
+  local noted = handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
+  return noted.packed and pack.first(noted.packed, noted.first) or noted
 end
 
 function exchange.state_of(handle)
-  return handle:streamInfo():dynamicMetadata():get("modelfleet.ladder").state
+  return handle:streamInfo():dynamicMetadata():get(LADDER).state
 end
 
 -- An answer of our own. What it says of itself is put on by the response's half, as for every other answer.
@@ -48,8 +92,13 @@ function exchange.refuse(handle, decision, code, message)
   exchange.reply(handle, decision, replies.refusal(code, message))
 end
 
-function exchange.open_scope(handle, headers, host, name)
+-- Which policy's routes are to be looked through.
+function exchange.name_scope(headers, host, name)
   headers:replace(SCOPE, host .. "|" .. name)
+end
+
+function exchange.open_scope(handle, headers, host, name)
+  exchange.name_scope(headers, host, name)
   handle:clearRouteCache()
 end
 
@@ -75,8 +124,25 @@ function exchange.plan_here(handle)
   return plan
 end
 
+-- The plan to which the host and name led before, or nil: whoever goes by it looks then whether they still do.
+function exchange.guess_plan(host, name)
+  return led[host .. "|" .. name]
+end
+
 -- The plan of the policy that serves the name, or nil where nobody does. There is one look for each request: what Envoy
 -- gives of a route it gives again until the script has waited for something.
+function exchange.look(handle, host, name)
+  local plan, way = exchange.plan_here(handle), host .. "|" .. name
+  if led[way] ~= plan then
+    if leads >= MANY_PLANS then
+      led, leads = {}, 0
+    end
+    leads = leads + (led[way] and 0 or 1)
+    led[way] = plan
+  end
+  return plan
+end
+
 function exchange.find_plan(handle, headers, host, name)
   exchange.open_scope(handle, headers, host, name)
   return exchange.plan_here(handle)

@@ -12,15 +12,20 @@ local steer = require("steer")
 local text = require("text")
 local upstreams = require("upstreams")
 
+jit.off(true, true) -- as in judge.lua; the reader alone has loops
+
 -- The reader has a path for each shape of body. Where all of them do not fit, LuaJIT throws everything away, again and
 -- again, and a request costs half as much more.
 require("jit.opt").start("maxtrace=4000", "maxmcode=4096")
+-- Little is kept from one request to the next: to walk through it as often as LuaJIT would is dearer than the room.
+collectgarbage("setpause", 400)
 
 local PREFIX = "/v1/"
 local ID = "x-request-id"
 local NOTHING = "-"
 local LONGEST_NAME, LONGEST_PATH = 253, 1024
 local FIELDS = 20
+local SHORT = 16384
 
 -- It lasts as long as this script does, which is made anew with every change of the gateway's hosts.
 local settings
@@ -58,7 +63,7 @@ end
 -- The body where it has one that can be read, or nil after a refusal.
 local function body_of(handle, headers, decision)
   local kind = headers:get("content-type") or ""
-  if kind:lower():find("^%s*multipart/") then
+  if kind ~= "application/json" and kind:lower():find("^%s*multipart/") then
     return exchange.refuse(handle, decision, "unsupported_media_type", "multipart bodies are not routed: send JSON")
   end
   if headers:get("content-encoding") then
@@ -68,7 +73,7 @@ local function body_of(handle, headers, decision)
   return handle:body(true)
 end
 
--- What the gate has to know if this try is not the last one; in one note, since most requests never get there.
+-- What the gate has to know if this try is not the last one.
 local function ladder_state(plan, chosen, facts, now, total)
   local bound = math.min(total, facts.stream and plan.times.firstToken or plan.times.answer)
   return {
@@ -90,6 +95,7 @@ end
 
 local function send(handle, headers, body, facts, way)
   local model, plan, state = way.model, way.plan, way.state
+  local decision = way.decision
   state.kept = upstreams.keep(headers, plan)
   if model.alias ~= facts.model then
     state.length, state.written = upstreams.rename(body, state.from, state.length, model.alias), model.alias
@@ -98,31 +104,54 @@ local function send(handle, headers, body, facts, way)
   upstreams.dress(headers, model)
   clock.set(handle, headers, plan.times, state, facts.stream)
   headers:remove(clock.HEADER)
-  exchange.note_state(handle, state)
-  steer.first(handle, headers, model.cluster, facts.stream)
+  local try = { target = decision.target, status = 0, reason = "abandoned", ms = 0 }
+  exchange.note_sent(handle, decision, state, try, way.began)
+  if not way.aimed then
+    steer.aim(handle, headers, model.cluster, facts.stream)
+  end
+  steer.first(headers)
 end
 
-local function act(handle, headers, body, facts, plan, request, decision)
+-- The plan of the name, what it decides of the request, and whether Envoy has been told where that goes. The look for the
+-- route to a target finds the plan, too: where the name led to a plan before, that one decides, and the look that finds
+-- the way finds out whether the plan still stands.
+local function settle(handle, headers, request, host)
+  local guess = exchange.guess_plan(host, request.model)
+  local chosen = guess and decide.decide(guess, request)
+  local aimed = chosen and chosen.model ~= nil
+  exchange.name_scope(headers, host, request.model)
+  if aimed then
+    steer.aim(handle, headers, chosen.model.cluster, request.stream)
+  else
+    handle:clearRouteCache()
+  end
+  local plan = exchange.look(handle, host, request.model)
+  if plan ~= guess then
+    chosen, aimed = plan and decide.decide(plan, request), false
+  end
+  return { plan = plan, chosen = chosen, aimed = aimed }
+end
+
+local function act(handle, headers, body, facts, way, decision)
+  local plan, chosen = way.plan, way.chosen
   local total, wrong = clock.total(plan.times, headers:get(clock.HEADER))
   if not total then
     return exchange.refuse(handle, decision, "invalid_timeout", wrong)
   end
-  local chosen = decide.decide(plan, request)
-  decision.rule, decision.tier = chosen.rule, chosen.tier
-  decision.feature, decision.class, decision.step = request.feature, request.class, request.step and request.step:sub(1, LONGEST_NAME)
-  decision.rung = 0
+  decision.rule, decision.tier, decision.rung = chosen.rule, chosen.tier, 0
+  decision.feature, decision.class = facts.feature, facts.class
+  decision.step = facts.step and facts.step:sub(1, LONGEST_NAME)
   if chosen.answer then
     decision.reason = "answer"
     local seconds = handle:timestamp() / 1000
-    local status, kind, words = replies.answer(chosen.answer, request, decision.id or NOTHING, seconds)
+    local status, kind, words = replies.answer(chosen.answer, facts, decision.id or NOTHING, seconds)
     return exchange.reply(handle, decision, status, kind, words)
   end
   local now = handle:timestamp()
   budget.add(requests, plan.policy, now)
   decision.reason, decision.target, decision.passes = "wanted", chosen.model.name, chosen.model.passThrough
-  local attempts = { { target = chosen.model.name, status = 0, reason = "abandoned", ms = 0 } }
-  exchange.note(handle, { decision = decision, sent = true, attempts = attempts, began = now })
-  local way = { model = chosen.model, plan = plan, state = ladder_state(plan, chosen, facts, now, total) }
+  way.model, way.state = chosen.model, ladder_state(plan, chosen, facts, now, total)
+  way.decision, way.began = decision, now
   send(handle, headers, body, facts, way)
 end
 
@@ -144,14 +173,25 @@ local function too_large(handle, decision, length, most)
   exchange.refuse(handle, decision, "body_too_large", words)
 end
 
+-- What gives a part of the body. A short one is taken out of Envoy once: it is the call that costs, not the bytes.
+local function fetcher(body, length)
+  if length > SHORT then
+    return function(offset, count)
+      return body:getBytes(offset, count)
+    end
+  end
+  local whole = length > 0 and body:getBytes(0, length) or ""
+  return function(offset, count)
+    return whole:sub(offset + 1, offset + count)
+  end
+end
+
 local function route(handle, path, decision, body)
   local length = body:length()
   if length > settings.max_body_bytes then
     return too_large(handle, decision, length, settings.max_body_bytes)
   end
-  local function fetch(offset, count)
-    return body:getBytes(offset, count)
-  end
+  local fetch = fetcher(body, length)
   local facts, code, message = reader.read(fetch, length)
   if length == 0 then
     return exchange.refuse(handle, decision, "missing_model", "a request needs a JSON body with model")
@@ -165,7 +205,9 @@ local function route(handle, path, decision, body)
     return exchange.refuse(handle, decision, "model_not_found", "no model has such a name")
   end
   decision.model, decision.stream = facts.model, facts.stream
-  local plan = exchange.find_plan(handle, headers, host_of(decision, facts.model), facts.model)
+  local request = request_of(headers, facts, fetch, length, path)
+  local way = settle(handle, headers, request, host_of(decision, facts.model))
+  local plan = way.plan
   if not plan then
     return exchange.refuse(handle, decision, "model_not_found", replies.nobody_serves(facts.model))
   end
@@ -173,7 +215,7 @@ local function route(handle, path, decision, body)
   if plan.maxBodyBytes and length > plan.maxBodyBytes then
     return too_large(handle, decision, length, plan.maxBodyBytes)
   end
-  act(handle, headers, body, facts, plan, request_of(headers, facts, fetch, length, path), decision)
+  act(handle, headers, body, request, way, decision)
 end
 
 function envoy_on_request(handle)

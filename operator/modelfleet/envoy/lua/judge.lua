@@ -8,6 +8,7 @@ local usage = require("usage")
 
 -- Few loops and many calls of Envoy's: LuaJIT would compile without end here, for a third of what a request costs.
 jit.off()
+collectgarbage("setpause", 400) -- as in gateway.lua
 
 local AGAIN, UPSTREAM = "x-modelfleet-again", "x-modelfleet-upstream"
 local LONGEST_HELD = 32 * 1024 * 1024
@@ -28,51 +29,69 @@ local function is_held(headers)
   return kind == "application/json" or kind:lower():match("^%s*([^;%s]*)") == "application/json"
 end
 
--- "ENDPOINT HARDWARE", which the chain wrote there before.
+-- What the chain wrote there, "ENDPOINT HARDWARE", by what it wrote: there are as many as there are replicas.
+local ends, known = {}, 0
+local MANY = 1024
+
+local function end_of(words)
+  local found = ends[words]
+  if not found then
+    local endpoint, hardware = words:match("^(%S+) (%S*)$")
+    found = { endpoint = endpoint, hardware = hardware ~= "" and hardware ~= evidence.NOTHING and hardware or nil }
+    if known >= MANY then
+      ends, known = {}, 0 -- those of replicas that are long gone go, too
+    end
+    ends[words], known = found, known + 1
+  end
+  return found
+end
+
 local function served_of(headers, decision)
-  local endpoint, hardware = (headers:get(UPSTREAM) or ""):match("^(%S+) (%S*)$")
+  local found = end_of(headers:get(UPSTREAM) or "")
   headers:remove(UPSTREAM)
-  local known = hardware and hardware ~= "" and hardware ~= evidence.NOTHING
   local aimed = decision.served
   local tier, model = decision.tier, decision.target
   if aimed then
     tier, model = aimed.tier, aimed.model
   end
-  return { tier = tier, model = model, hardware = known and hardware or nil, endpoint = endpoint }
+  return { tier = tier, model = model, hardware = found.hardware, endpoint = found.endpoint }
 end
 
--- The record of an answer that is whole. Envoy writes what the line cannot say, or does not say.
-local function close(handle, noted, try, served, tokens)
-  local decision = noted.decision
-  local words = #noted.attempts == 1 and not noted.skipped and line.of(decision, try, served, tokens)
+-- The record of an answer. Envoy writes what the line cannot say.
+local function record(handle, noted, try, served, reason, tokens)
+  local words = noted.head and line.tail(try, served, reason, tokens)
   if words then
-    return exchange.note(handle, { line = words })
+    return exchange.note_line(handle, noted.head .. words)
+  elseif noted.head then
+    exchange.notes_of(handle)
+    noted.head = nil
   end
-  local notes = { attempts = noted.attempts, served = served, reason = decision.reason, tokens = tokens }
-  exchange.note(handle, notes)
+  exchange.note(handle, { attempts = noted.attempts, served = served, reason = reason, tokens = tokens })
 end
 
 -- An answer that is let go while it arrives: the record calls it broken off until its end is there.
 local function follow(handle, noted, try, served)
   local reason = try.reason
   try.reason = "truncated"
-  exchange.note(handle, { attempts = noted.attempts, served = served, reason = "truncated" })
+  record(handle, noted, try, served, "truncated")
   local tail = ""
   for chunk in handle:bodyChunks() do
     tail = usage.join(tail, usage.tail(chunk))
   end
   try.reason = reason
-  close(handle, noted, try, served, usage.find(tail))
+  record(handle, noted, try, served, noted.decision.reason, usage.find(tail))
 end
 
 function envoy_on_response(handle)
-  local headers = handle:headers()
+  local headers, noted = handle:headers(), nil
   local status = tonumber(headers:get(":status"))
-  local noted = exchange.notes_of(handle)
-  local decision = noted.decision
-  local failure = ladder.failure(status, decision.passes)
-  if failure then
-    return note_failure(handle, headers, noted, status, failure)
+  -- What is noted is read behind the wait: most answers need nothing of it before, and what is taken here is dead there.
+  if ladder.failure(status, false) then
+    noted = exchange.first_of(handle)
+    local failure = ladder.failure(status, noted.decision.passes)
+    if failure then
+      return note_failure(handle, headers, noted, status, failure)
+    end
   end
   local tokens
   local held = is_held(headers)
@@ -81,12 +100,13 @@ function envoy_on_response(handle)
     tokens = body and usage.find(usage.tail(body))
     headers = handle:headers()
   end
-  local try = noted.attempts[#noted.attempts]
+  noted = noted or exchange.first_of(handle)
+  local decision, try = noted.decision, noted.attempts[#noted.attempts]
   try.status, try.reason, try.ms = status, "ok", math.max(0, handle:timestamp() - noted.began)
   local served = served_of(headers, decision)
   evidence.put(headers, decision, served, #noted.attempts, decision.reason)
   if held then
-    return close(handle, noted, try, served, tokens)
+    return record(handle, noted, try, served, decision.reason, tokens)
   end
   follow(handle, noted, try, served)
 end

@@ -1,43 +1,93 @@
--- The script's part of the record's line, for the common request: one try, answered as a whole, and no letter in it that
--- JSON would have to escape. Envoy writes all other lines from the notes, which costs it as much as a whole hop.
+-- The script's part of the record's line, for the common request: one try, and no letter in it that JSON would have to
+-- escape. Envoy writes all other lines from the notes, which costs it as much as a whole hop. The head is what is known
+-- of a request when it is sent, the tail what has become of it since; a head is also how its decision is noted.
+local plain = require("plain")
+
+jit.off(true, true) -- as in judge.lua
+
 local line = {}
 
-local format = string.format
+local find, format = string.find, string.format
 local ODD = '[%z\1-\31"\\\127-\255]'
+local MANY, LONG = 4096, 128
 
-local function text(value)
-  return value and '"' .. value .. '"' or "null"
+-- By a word the same in quotes, or false where it would have to be escaped. Most words come again with each request.
+local quotes, known = {}, 0
+
+local function quote(word)
+  return not find(word, ODD) and '"' .. word .. '"'
 end
 
-local function part(name, value)
-  return value and format(',"%s":"%s"', name, value) or ""
+local function text(word)
+  if not word then
+    return "null"
+  end
+  local found = quotes[word]
+  if found == nil then
+    if #word > LONG then
+      return quote(word)
+    elseif known >= MANY then
+      quotes, known = {}, 0
+    end
+    found = quote(word)
+    quotes[word], known = found, known + 1
+  end
+  return found
 end
 
-local WHOSE = '"id":%s,"policy":%s,"revision":%s,"tenant":%s,"feature":%s,"step":%s,"class":%s'
-local WHERE = '"model":%s,"rule":%s,"score":null,"tier":%s,"target":%s,"rung":%d,"stream":%s,"path":%s,"host":%s'
-local CAME = '"attempts":[{"target":%s,"status":%d,"reason":"%s","ms":%d}],"served":{%s},"skipped":null'
-local REST = '"reason":%s,"method":%s,"tokens":{"in":%s,"out":%s}'
-
-local function plain(decision, served)
+-- nil where Envoy has to write the record.
+function line.head(decision)
   local d = decision
-  local words = (d.path or "") .. (d.host or "") .. (d.feature or "") .. (d.step or "") .. (d.class or "") .. (d.id or "")
-  return not (words .. (d.method or "") .. (served.endpoint or "") .. (served.hardware or "")):find(ODD)
-end
-
--- nil where Envoy has to write it.
-function line.of(decision, try, served, tokens)
-  local d = decision
-  if not plain(decision, served) then
+  local id, step = not d.id and "null" or quote(d.id), not d.step and "null" or quote(d.step)
+  local policy, revision, tenant, feature = text(d.policy), text(d.revision), text(d.tenant), text(d.feature)
+  local class, model, rule, tier = text(d.class), text(d.model), text(d.rule), text(d.tier)
+  local target, path, host, method = text(d.target), text(d.path), text(d.host), text(d.method)
+  if not (id and step and feature and class and path and host and method) then
+    return nil
+  elseif not (policy and revision and tenant and model and rule and tier and target) then
     return nil
   end
-  local whose = format(WHOSE, text(d.id), text(d.policy), text(d.revision), text(d.tenant), text(d.feature), text(d.step), text(d.class))
-  local where = format(WHERE, text(d.model), text(d.rule), text(d.tier), text(d.target), d.rung, tostring(d.stream), text(d.path), text(d.host))
-  local by = part("tier", served.tier) .. part("model", served.model) .. part("hardware", served.hardware) .. part("endpoint", served.endpoint)
-  local came = format(CAME, text(try.target), try.status, try.reason, try.ms, by:sub(2))
-  local into = tokens and format("%.0f", tokens["in"]) or "null"
-  local out = tokens and format("%.0f", tokens.out) or "null"
-  local rest = format(REST, text(d.reason), text(d.method), into, out)
-  return whose .. "," .. where .. "," .. came .. "," .. rest
+  return '"id":' .. id .. ',"policy":' .. policy .. ',"revision":' .. revision .. ',"tenant":' .. tenant
+    .. ',"feature":' .. feature .. ',"step":' .. step .. ',"class":' .. class .. ',"model":' .. model
+    .. ',"rule":' .. rule .. ',"score":null,"tier":' .. tier .. ',"target":' .. target .. ',"rung":' .. d.rung
+    .. (d.stream and ',"stream":true,"path":' or ',"stream":false,"path":') .. path .. ',"host":' .. host
+    .. ',"method":' .. method
+end
+
+-- The decision that a head was made of.
+function line.decision(head)
+  return plain.read("{" .. head .. "}")
+end
+
+local function part(name, word)
+  if not word then
+    return ""
+  end
+  local found = text(word)
+  return found and ',"' .. name .. '":' .. found
+end
+
+local function served_words(served)
+  if not served then
+    return "null"
+  end
+  local tier, model = part("tier", served.tier), part("model", served.model)
+  local hardware, endpoint = part("hardware", served.hardware), part("endpoint", served.endpoint)
+  return tier and model and hardware and endpoint and "{" .. (tier .. model .. hardware .. endpoint):sub(2) .. "}"
+end
+
+-- nil where Envoy has to write the record. What is not there yet is null: who served it, why, and the tokens.
+function line.tail(try, served, reason, tokens)
+  local by, target = served_words(served), text(try.target)
+  if not by or not target then
+    return nil
+  end
+  local count = "null,\"out\":null}"
+  if tokens then
+    count = format('%.0f,"out":%.0f}', tokens["in"], tokens.out)
+  end
+  return ',"attempts":[{"target":' .. target .. ',"status":' .. try.status .. ',"reason":"' .. try.reason .. '","ms":'
+    .. try.ms .. '}],"served":' .. by .. ',"skipped":null,"reason":' .. text(reason) .. ',"tokens":{"in":' .. count
 end
 
 return line

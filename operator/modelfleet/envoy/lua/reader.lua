@@ -37,10 +37,12 @@ local stack = ffi.cast("uint16_t*", stack_block)
 local classes = ffi.cast("uint8_t*", grammar.classes)
 local transitions = ffi.cast("uint16_t*", grammar.transitions)
 local follows = ffi.cast("uint16_t*", grammar.follows)
+local short, none = ffi.cast("uint8_t*", grammar.short), ffi.cast("uint8_t*", grammar.none)
 local word_pointer = ffi.typeof("int64_t*")
 -- The blocks and tables live as long as the module does.
 reader.anchors = { block, scratch_block, stack_block, grammar }
 
+local TOPKEY_BULK = at.TOPKEY_BULK
 local FIRST_ACTION, FIRST_BULK = grammar.FIRST_ACTION, grammar.FIRST_BULK
 local FIRST_OPEN_ARRAY, FIRST_OPEN_OBJECT = grammar.FIRST_OPEN_ARRAY, grammar.FIRST_OPEN_OBJECT
 local STOP, CLOSE = at.STOP, at.CLOSE
@@ -73,15 +75,25 @@ local function odd_bytes(word)
     bxor(word, 0x5C5C5C5C5C5C5C5CLL) - 0x0101010101010101LL, word), HIGH)
 end
 
--- The first place from `place` on that is no plain text. The last word is looked at again, as a number of 64 bits that
--- leaves a loop is an object to LuaJIT, made at each turn.
-local function after_plain_text(place)
-  repeat
-    local odd = odd_bytes(ffi.cast(word_pointer, buffer + place)[0]) ~= 0
-    place = place + 8
-  until odd
-  local found = odd_bytes(ffi.cast(word_pointer, buffer + place)[-1])
-  return place - 8 + tonumber(rshift(rshift(band(found, -found), 7) * NUMBERS, 61))
+-- The first place from `place` on that is no plain text, nor an escape whose second byte is in `passed`. A word is looked
+-- at again where something is found: a number of 64 bits that leaves a loop is an object to LuaJIT, made at each turn.
+local function after_plain_text(place, passed)
+  while true do
+    if odd_bytes(ffi.cast(word_pointer, buffer + place)[0]) == 0 then
+      place = place + 8
+    else
+      local found = odd_bytes(ffi.cast(word_pointer, buffer + place)[0])
+      place = place + tonumber(rshift(rshift(band(found, -found), 7) * NUMBERS, 61))
+      if buffer[place] ~= 0x5C or passed[buffer[place + 1]] == 0 then
+        return place
+      end
+      place = place + 2
+      -- Ends of lines come in pairs; a pair that is taken as one is a wrong guess of the processor's less.
+      if buffer[place] == 0x5C and passed[buffer[place + 1]] ~= 0 then
+        place = place + 2
+      end
+    end
+  end
 end
 
 local function hex4(bytes, place)
@@ -221,7 +233,7 @@ local function scan(fetch, length, levels, found)
       local action = state
       state = follows[action]
       if action >= FIRST_BULK then
-        place = after_plain_text(place)
+        place = after_plain_text(place, action == TOPKEY_BULK and none or short) -- a key's escapes are to be told
       elseif action >= FIRST_OPEN_ARRAY then
         if depth == MAX_DEPTH then
           return "nested more than 512 deep", base + place - 1
@@ -369,7 +381,7 @@ end)
 -- straight line, and then some of everything. The long number takes the loop of `scan` through no action at all.
 local function warm_up()
   ffi.fill(buffer, CAPACITY, 0x61)
-  after_plain_text(0)
+  after_plain_text(0, short)
   ffi.fill(scratch, CAPACITY, 0x61)
   unescape(scratch, CAPACITY)
   local some = '"model":"abc","aaaaa":1,"modem":[{},{"a":[]},"bcdefghijklmnopqrstuvwxyz",'

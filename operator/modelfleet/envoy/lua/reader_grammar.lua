@@ -12,8 +12,11 @@
 
 local ffi = require("ffi")
 
+jit.off(true, true) -- it runs once, and what is compiled keeps for good what it was compiled with
+
 local WIDTH = 64 -- a row has a place for each class of bytes, and a power of two keeps rows apart
 local RUN = 6 -- so many bytes of plain text in a row make it worth leaving the table for bulk
+local SHORT = '"\\/bfnrt' -- what a backslash escapes in two bytes
 local WS, DIGITS, HEX = "\t\n\r ", "0123456789", "0123456789abcdefABCDEF"
 local AFTER = { DOC = "END", TOP = "TOP_AFTER", OBJ = "OBJ_AFTER", ARR = "ARR_AFTER", KEY = "OBJ_COLON" }
 
@@ -81,7 +84,7 @@ local function add_string(context, ends, escapes)
     on(from, "\\", escapes or context .. "_ESCAPE")
   end
   local escape = state(context .. "_ESCAPE", "an invalid escape in a string")
-  on(escape, '"\\/bfnrt', text[RUN - 1].name)
+  on(escape, SHORT, text[RUN - 1].name)
   on(escape, "u", context .. "_X1")
   for digit = 1, 4 do
     local target = digit < 4 and context .. "_X" .. (digit + 1) or context .. "_TEXT0"
@@ -243,6 +246,14 @@ local function number_states()
   return all, at
 end
 
+local function marks(bytes)
+  local found = ffi.new("uint8_t[256]")
+  for place = 1, #bytes do
+    found[bytes:byte(place)] = 1
+  end
+  return found
+end
+
 local function build()
   add_actions()
   add_all()
@@ -270,6 +281,8 @@ local function build()
     FIRST_OPEN_ARRAY = at.DOC_OPEN_ARRAY,
     FIRST_OPEN_OBJECT = at.DOC_OPEN_OBJECT,
     FIRST_BULK = at.KEY_BULK,
+    short = marks(SHORT),
+    none = marks(""),
   }
 end
 

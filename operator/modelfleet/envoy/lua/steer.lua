@@ -16,11 +16,17 @@ local function watch(headers, stream)
   end
 end
 
--- The first try: the policy has a route for each of its targets, which then leads to the gate.
-function steer.first(handle, headers, cluster, stream)
+-- Where the first try goes: the policy has a route for each of its targets, which then leads to the gate.
+function steer.aim(handle, headers, cluster, stream)
   headers:replace(TARGET, cluster)
-  watch(headers, stream)
+  if stream then
+    headers:replace(STREAM, "1")
+  end
   handle:clearRouteCache()
+end
+
+function steer.first(headers)
+  headers:replace(":authority", UNSENT)
 end
 
 -- A later try, whose way is in the request's notes since no route is looked for anew: reading those costs Envoy dearly.

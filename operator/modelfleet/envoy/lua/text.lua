@@ -12,13 +12,27 @@ function text.quote(words)
   return '"' .. words:gsub('[%z\1-\31"\\\127]', escape) .. '"'
 end
 
+-- Most requests ask for a host that one before them asked for.
+local hosts, known = {}, 0
+local MANY, LONG = 1024, 128
+
 -- Which host a request asks for, as policies name hosts: in lower case, without port and without a dot at the end.
 function text.host(authority)
+  if hosts[authority] then
+    return hosts[authority]
+  end
   local host = authority:lower()
   if host:sub(1, 1) ~= "[" then
     host = host:gsub(":%d*$", "")
   end
-  return (host:gsub("%.$", ""))
+  host = host:gsub("%.$", "")
+  if #authority <= LONG then
+    if known >= MANY then
+      hosts, known = {}, 0
+    end
+    hosts[authority], known = host, known + 1
+  end
+  return host
 end
 
 -- The path without what follows a question mark.

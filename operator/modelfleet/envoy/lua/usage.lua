@@ -2,11 +2,24 @@
 local usage = {}
 
 local TAIL = 2048
+local NUMBER, QUOTE = '^"%s*:%s*(%d+)', 0x22
+local find, match, byte = string.find, string.match, string.byte
 local MOST_DIGITS = 15 -- beyond, a number is none that an engine can mean, or that stays itself in a record
 
--- Held to the beginning: else a name that is not there is looked for again from each of the bytes.
+-- The number of the last field of this name that has one. What is looked for begins with a letter and not with the
+-- quote, of which there are many.
 local function last(tail, name)
-  return tail:match('^.*"' .. name .. '"%s*:%s*(%d+)')
+  local number, from, to = nil, 1, nil
+  while true do
+    from, to = find(tail, name, from, true)
+    if not from then
+      return number
+    end
+    if byte(tail, from - 1) == QUOTE then
+      number = match(tail, NUMBER, to + 1) or number
+    end
+    from = to + 1
+  end
 end
 
 -- In the words of a model the quotes around a name are escaped, so only a field of the answer itself is found.
