@@ -51,7 +51,7 @@ def _folder(said: Mapping[str, str]) -> str:
     folder = said.get("tls-secrets", "")
     if folder and not folder.startswith("/"):
         raise _wrong(f"tls-secrets={folder} must be a path from the root on, the folder where Envoy runs")
-    return folder.rstrip("/") if len(folder) > 1 else folder
+    return folder.rstrip("/") or folder[:1]
 
 
 def _version(said: Mapping[str, str]) -> str:

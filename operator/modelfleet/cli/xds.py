@@ -198,7 +198,10 @@ def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | N
     def work(life: Life) -> int:
         try:
             _run_relay(served, upstream, cache, node, life)
-        except (Unusable, click.ClickException) as error:
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except Unusable as error:
             click.echo(f"modelfleet xds: {error}", err=True)
             return EXIT_UNUSABLE
         return 0

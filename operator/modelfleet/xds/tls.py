@@ -76,7 +76,7 @@ class RenewingTls:
 
     def _stamped(self) -> Stamp:
         """Changes whenever a file does. A file that is gone has a stamp, too."""
-        return tuple(map(_stamp, (self._files.cert, self._files.key, self._files.ca)))
+        return tuple(_stamp(one) for one in (self._files.cert, self._files.key, self._files.ca) if one)
 
     def _read(self) -> Material:
         files, prefix = self._files, self._prefix

@@ -171,6 +171,13 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
 
 
+def test_an_option_that_is_wrong_is_named(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*relay(tmp_path, "127.0.0.1:0"), "--gateway=edge,tls-min=1"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Invalid value for '--gateway': tls-min=1 must be one of" in done.stderr) == (2, True)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="by /proc it is seen who runs")
 def test_a_relay_that_crashes_is_started_anew_and_counts_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def test_what_callers_are_shown_is_in_the_metrics_and_its_renewals(mounted: Moun
     assert shown[expiry] == pytest.approx(ends + 7200, abs=5)
     assert shown['modelfleet_listener_renewals_total{outcome="taken"}'] == 1
     assert shown['modelfleet_listener_renewals_total{outcome="refused"}'] == 1
+
+
+def test_files_beside_those_of_a_certificate_for_callers_change_nothing(
+    mounted: Mounted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    telemetry = Telemetry()
+    tell_of_listener(replace(mounted.files, ca=""), telemetry)
+    figures(telemetry)
+    mounted.put(Issued(b"", b""))
+    for number in range(3):
+        figures(telemetry)
+        (tmp_path / f"{number}").touch()
+    assert figures(telemetry)['modelfleet_listener_renewals_total{outcome="refused"}'] == 1
 
 
 def test_a_certificate_for_callers_that_is_damaged_to_begin_with_is_told_of_once_and_ends_no_relay(

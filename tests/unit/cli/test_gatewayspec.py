@@ -99,6 +99,10 @@ def test_what_cannot_be_is_refused_with_what_could(text: str, why: str) -> None:
     assert re.search(re.escape(why), refusal(text)), refusal(text)
 
 
+def test_the_root_is_a_folder_and_no_port_in_clear() -> None:
+    assert [one.secrets for one in read_gateways(["g,tls-secrets=/", "h=:8443,tls-secrets=//"])] == ["/", "/"]
+
+
 @pytest.mark.parametrize("folder", ["/run/envoy", "/run/envoy/"])
 def test_a_port_with_tls_has_the_folder_of_the_files_by_which_envoy_reads_its_certificate(folder: str) -> None:
     assert read_gateways([f"g,tls-secrets={folder}"]) == (Gateway("g", secrets="/run/envoy", tls_minimum="TLSv1.2"),)
