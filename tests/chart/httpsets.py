@@ -30,7 +30,7 @@ def https(out: Rendered) -> bool:
     assert "shown" not in {one["name"] for one in out.pod("modelfleet-gateway-default")["volumes"]}
     envoy = out.container(edge, "envoy")
     return (
-        _port(out, edge) == {"name": "https", "port": 443, "targetPort": "https"}
+        _port(out, edge) == {"name": "https", "port": 443, "targetPort": 8080}
         and envoy["ports"] == [{"name": "https", "containerPort": 8080}]
         and envoy["readinessProbe"]["httpGet"] == {"scheme": "HTTPS", "path": "/readyz", "port": "https"}
     )

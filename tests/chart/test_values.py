@@ -105,7 +105,12 @@ def test_what_selects_pods_selects_those_of_one_role(case: Case) -> None:
         assert selected(out, one["spec"]["selector"]["matchLabels"]) == {one["metadata"]["name"]}
     for one in out.all("Service"):
         (name,) = selected(out, one["spec"]["selector"])
-        ports = {port["name"] for it in containers(out.pod(name)) for port in it.get("ports", ())}
+        ports = {
+            port[key]
+            for it in containers(out.pod(name))
+            for port in it.get("ports", ())
+            for key in ("name", "containerPort")
+        }
         assert {port["targetPort"] for port in one["spec"]["ports"]} <= ports
     for one in out.all("PodDisruptionBudget"):
         assert selected(out, one["spec"]["selector"]["matchLabels"]) == {one["metadata"]["name"]}
