@@ -4,11 +4,12 @@ What is signed is SHA256SUMS, which names the archive and its bill of materials 
 private key, as a file or as cosign calls one that a cloud holds; COSIGN_PASSWORD is its password. Without it the
 identity signs that GitHub gives to a job, and the entry in the public log comes in a bundle beside the signature.
 Where there is neither, a key is made for a dry run, which shows that all works and nothing else.
+
+Who verifies a key's signature names the public key in COSIGN_PUB: the one beside the files may have come with them.
 """
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ IDENTITY = "ACTIONS_ID_TOKEN_REQUEST_URL"
 ISSUER = "https://token.actions.githubusercontent.com"
 SIGNER = "https://github.com/modelfleet/modelfleet/.github/workflows/release.yml@refs/tags/"
 """Who signs a release: that workflow, run for a tag."""
+SIGNERS = f"^{SIGNER.replace('.', '[.]')}v[0-9]+[.][0-9]+[.][0-9]+$"
 
 
 class Unsigned(Exception):
@@ -34,6 +36,10 @@ def write_sums(files: Iterable[Path]) -> None:
     """Writes their hashes, as `sha256sum --check` reads them. What was signed before is signed no more."""
     lines = [f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in files]
     (OUTPUT / SUMS).write_text("".join(lines), encoding="utf-8")
+    _unsign()
+
+
+def _unsign() -> None:
     for name in (SIGNATURE, BUNDLE, PUBLIC):
         (OUTPUT / name).unlink(missing_ok=True)
 
@@ -42,20 +48,29 @@ def compare() -> str:
     """Whether the files are those whose hashes are listed, and the list the one that was signed, if it was."""
     for line in (OUTPUT / SUMS).read_text(encoding="utf-8").splitlines():
         stated, _, name = line.partition("  ")
-        if hashlib.sha256((OUTPUT / name).read_bytes()).hexdigest() != stated:
+        file = OUTPUT / name
+        if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != stated:
             raise Unsigned(f"{name} is not the file that {SUMS} names: make image makes both anew")
-    if not any((OUTPUT / name).exists() for name in (SIGNATURE, BUNDLE)):
+    if (OUTPUT / BUNDLE).exists():
+        _cosign(verification(""))
+        return f"as in {SUMS}, whose signature is that of a release of ours"
+    key = os.environ.get("COSIGN_PUB", "")
+    if not (OUTPUT / SIGNATURE).exists():
+        if key:
+            raise Unsigned(f"there is no {SIGNATURE}, and COSIGN_PUB says that there is to be one")
         return f"as in {SUMS}, which is not signed"
-    _cosign(verification(keyless=(OUTPUT / BUNDLE).exists()))
-    return f"as in {SUMS}, whose signature is good"
+    _cosign(verification(_found(key) if key else PUBLIC))
+    if key:
+        return f"as in {SUMS}, whose signature is by the key {key}"
+    return f"as in {SUMS}, signed by the {PUBLIC} beside it. Whose key that is, it cannot say: name yours in COSIGN_PUB"
 
 
-def verification(*, keyless: bool) -> list[str]:
-    """What looks at the signature."""
-    if keyless:
-        who = ["--certificate-oidc-issuer", ISSUER, "--certificate-identity-regexp", f"^{re.escape(SIGNER)}v[0-9.]+$"]
+def verification(key: str) -> list[str]:
+    """What looks at the signature: one by this public key, or by an identity where there is none."""
+    if not key:
+        who = ["--certificate-oidc-issuer", ISSUER, "--certificate-identity-regexp", SIGNERS]
         return ["verify-blob", "--bundle", BUNDLE, *who, SUMS]
-    return ["verify-blob", "--key", PUBLIC, "--signature", SIGNATURE, "--insecure-ignore-tlog=true", SUMS]
+    return ["verify-blob", "--key", key, "--signature", SIGNATURE, "--insecure-ignore-tlog=true", SUMS]
 
 
 def signature(key: str) -> list[str]:
@@ -69,17 +84,22 @@ def sign() -> str:
     """Signs it; how that was done."""
     if not (OUTPUT / SUMS).exists():
         raise Unsigned(f"there is no {SUMS} yet: make image first")
+    _unsign()
     key = os.environ.get("COSIGN_KEY", "")
     if not key and os.environ.get(IDENTITY):
         _cosign(signature(""))
         return "by the identity of this job"
     if key:
-        # A file is named as seen from where this was started, and a key in a cloud by an address.
-        key = key if "://" in key else str(Path(key).resolve())
+        key = _found(key)
         _cosign(["public-key", "--key", key, "--outfile", PUBLIC])
         _cosign(signature(key))
         return f"by the key {key}"
     return _dry_run()
+
+
+def _found(key: str) -> str:
+    """A file is named as seen from where this was started, and a key in a cloud by an address."""
+    return key if "://" in key else str(Path(key).resolve())
 
 
 def _dry_run() -> str:

@@ -10,19 +10,36 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.tree import ROOT
 from tools import signing
-from tools.signing import BUNDLE, PUBLIC, SIGNATURE, SIGNER, SUMS, Unsigned, compare, sign, verification, write_sums
+from tools.signing import (
+    BUNDLE,
+    PUBLIC,
+    SIGNATURE,
+    SIGNER,
+    SIGNERS,
+    SUMS,
+    Unsigned,
+    compare,
+    sign,
+    verification,
+    write_sums,
+)
 
 STAND_IN = """\
 #!/usr/bin/env python3
-import hashlib, os, pathlib, sys
+import hashlib, os, pathlib, sys, uuid
 command, *words = sys.argv[1:]
 given = {word: words[at + 1] for at, word in enumerate(words[:-1]) if word.startswith("--")}
-said = lambda: hashlib.sha256(pathlib.Path(words[-1]).read_bytes()).hexdigest()
+def key():
+    file = pathlib.Path(given.get("--key", "none"))
+    return file.read_text() if file.exists() else "a key"
+said = lambda: hashlib.sha256(pathlib.Path(words[-1]).read_bytes() + key().encode()).hexdigest()
 pathlib.Path("asked").open("a").write(" ".join(sys.argv[1:]) + "\\n")
 if command == "generate-key-pair":
+    made = uuid.uuid4().hex
     for end in ("key", "pub"):
-        pathlib.Path(given["--output-key-prefix"] + "." + end).write_text("a key")
+        pathlib.Path(given["--output-key-prefix"] + "." + end).write_text(made)
 elif command == "public-key":
     pathlib.Path(given["--outfile"]).write_text("a key")
 elif command == "sign-blob":
@@ -36,7 +53,7 @@ REAL = os.environ.get("COSIGN") or shutil.which("cosign")
 @pytest.fixture(autouse=True)
 def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the build has left an archive, its bill and their hashes."""
-    for name in ("COSIGN", "COSIGN_KEY", signing.IDENTITY):
+    for name in ("COSIGN", "COSIGN_KEY", "COSIGN_PUB", signing.IDENTITY):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "image"
     folder.mkdir()
@@ -76,7 +93,7 @@ def test_hashes_are_those_that_sha256sum_checks(output: Path) -> None:
 @pytest.mark.usefixtures("cosign")
 def test_a_dry_run_signs_and_leaves_no_key(output: Path) -> None:
     assert "for a dry run" in sign()
-    assert compare() == "as in SHA256SUMS, whose signature is good"
+    assert "signed by the cosign.pub beside it" in compare()
     assert not list(output.glob("*.key"))
     assert (output / PUBLIC).exists()
 
@@ -124,17 +141,51 @@ def test_a_job_of_a_release_signs_by_its_identity_and_nobody_else_s_is_believed(
 ) -> None:
     monkeypatch.setenv(signing.IDENTITY, "https://token.example.com")
     assert sign() == "by the identity of this job"
-    assert compare() == "as in SHA256SUMS, whose signature is good"
-    asked = verification(keyless=True)
+    assert compare() == "as in SHA256SUMS, whose signature is that of a release of ours"
+    asked = verification("")
     pattern = asked[asked.index("--certificate-identity-regexp") + 1]
+    assert f"--certificate-identity-regexp '{SIGNERS}'" in (ROOT / "docs" / "image.md").read_text()
     assert re.match(pattern, f"{SIGNER}v1.2.3")
     for other in (
         f"{SIGNER}v1.2.3/x",
+        f"{SIGNER}v1.2.3-rc.1",
+        SIGNER.replace("release.yml", "release-yml") + "v1.2.3",
         SIGNER.replace("modelfleet/modelfleet", "x/modelfleet") + "v1.2.3",
         "refs/heads/main",
     ):
         assert not re.match(pattern, other)
     assert (output / BUNDLE).exists()
+
+
+@pytest.mark.usefixtures("cosign")
+def test_a_signature_by_another_key_is_refused_where_it_is_said_whose_it_is_to_be(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign()
+    ours = tmp_path / "ours.pub"
+    ours.write_bytes((output / PUBLIC).read_bytes())
+    monkeypatch.setenv("COSIGN_PUB", str(ours))
+    assert compare() == f"as in SHA256SUMS, whose signature is by the key {ours}"
+    # Somebody exchanges a file, and signs it with a key of his own, which he lays beside it.
+    (output / "modelfleet.tar").write_text("another")
+    write_sums([output / "modelfleet.tar"])
+    with pytest.raises(Unsigned, match=r"there is no SHA256SUMS\.sig"):
+        compare()
+    sign()
+    with pytest.raises(Unsigned, match="invalid signature"):
+        compare()
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_who_signs_anew_leaves_no_signature_of_before(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(signing.IDENTITY, "https://token.example.com")
+    sign()
+    monkeypatch.delenv(signing.IDENTITY)
+    sign()
+    assert not (output / BUNDLE).exists()
+    (output / "modelfleet.tar").unlink()
+    with pytest.raises(Unsigned, match=r"modelfleet\.tar is not the file that SHA256SUMS names"):
+        compare()
 
 
 def test_without_cosign_it_says_how_it_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
