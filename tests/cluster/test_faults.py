@@ -168,12 +168,13 @@ def test_a_verb_that_there_is_not_is_refused() -> None:
 def test_an_answer_of_the_proxys_own_is_a_status_as_the_api_server_sends_it(
     proxy: FaultProxy, api: Api, namespace: str, code: int
 ) -> None:
+    make(api, namespace, "a")
     with proxy.rule(Rule(Status(code), verb="patch")):
-        answer = api.merge(maps(namespace, "kube-root-ca.crt"), {"data": {"x": "y"}})
+        answer = api.merge(maps(namespace, "a"), {"data": {"x": "y"}})
     assert (answer.status, answer.body["kind"], answer.body["code"]) == (code, "Status", code)
     assert answer.body["reason"]
     assert (proxy.writes[-1].status, proxy.writes[-1].served) == (code, None)
-    assert api.merge(maps(namespace, "kube-root-ca.crt"), {"data": {"x": "y"}}).status == 200
+    assert api.merge(maps(namespace, "a"), {"data": {"x": "y"}}).status == 200
 
 
 def test_the_headers_and_the_body_of_an_answer_can_be_chosen(proxy: FaultProxy, api: Api) -> None:
