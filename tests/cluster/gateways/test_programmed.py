@@ -4,6 +4,7 @@ import pytest
 
 from tests.cluster.gateways.scene import Scene
 from tests.cluster.operator.pods import pods
+from tests.testbed.api import wait_for
 
 pytestmark = pytest.mark.usefixtures("engines")
 
@@ -22,6 +23,10 @@ spec:
 """
 
 
+def content(scene: Scene) -> str:
+    return str(scene.ask("chat").json()["choices"][0]["message"]["content"])
+
+
 def test_a_policy_that_is_applied_is_in_force_and_says_so(scene: Scene, namespace: str) -> None:
     scene.start_xds()
     scene.start_operator()
@@ -35,4 +40,5 @@ def test_a_policy_that_is_applied_is_in_force_and_says_so(scene: Scene, namespac
     assert answer.header_values("x-modelfleet-policy") == [f"{namespace}/chat"]
     addresses = {pod["status"]["podIP"] for pod in pods(scene.api, namespace)}
     assert len(addresses) == 2
-    assert {scene.ask("chat").json()["choices"][0]["message"]["content"] for _ in range(20)} == addresses
+    # A slice is written a moment after the last of its pods was ready.
+    wait_for("both replicas to answer", lambda: {content(scene) for _ in range(20)} == addresses)

@@ -117,7 +117,7 @@ def test_pods_can_be_held_until_a_test_lets_them_be_ready(bed: Bed, fleet: Fleet
     fleet.wait_until_up()
     with held_pods(fleet) as held, watching(bed, fleet) as course:
         deploy(fleet, "a", 2)
-        wait_for("them to run", lambda: all(is_true(pod, "Initialized") for pod in fleet.pods()) and fleet.pods())
+        wait_for("both to run", lambda: [is_true(pod, "Initialized") for pod in fleet.pods()] == [True, True])
         assert not any(is_true(pod, "Ready") for pod in fleet.pods())
         held.let_go()
         fleet.runs_on(a=2)
