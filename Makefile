@@ -11,6 +11,8 @@ READY   := $(VENV)/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.v
 SUITE   := $(PYTEST) -q -n auto
 # In namespaces of its own, which kind makes itself.
 ALONE   := $(if $(KIND),,$(BIN)/python -m tests.testbed.alone)
+# Where API servers write down what our roles ask for.
+AUDIT   := build/audit
 # The tests run in several processes and start hundreds: each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 LOCKER  := uv==0.13.9
@@ -18,7 +20,7 @@ LOCKER  := uv==0.13.9
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo test check fmt generate manifests verify golden bench soak engine image image-sign image-verify e2e cluster cluster-down lock clean
-.PHONY: format lint types imports tests generated goldens properties dataplane helm controlplane rights chart realnode
+.PHONY: format lint types imports tests generated goldens properties dataplane helm controlplane chart realnode rights
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +28,7 @@ help: ## List the targets
 demo: $(READY) ## Set up, serve a sample fleet with a real Envoy, show a routed answer and its reasons
 	@$(BIN)/modelfleet demo
 
-test: check verify properties dataplane controlplane rights chart realnode ## Set up, check, verify, properties, a real Envoy, control plane, chart and node: what CI runs
+test: check verify properties dataplane controlplane chart realnode rights ## Set up, check, verify, properties, a real Envoy, control plane, chart and node: what CI runs
 
 check: format lint types imports tests ## Format, lint, types, import contracts and tests: offline, in two minutes
 
@@ -64,7 +66,7 @@ image-verify: $(READY) ## Build it twice, from nothing: both have to have one di
 
 e2e: $(READY) ## Build the image, install the chart on a real node (as root) and try it all; KIND=1 takes kind
 	@$(BIN)/python -m tests.e2e prepare --install
-	@$(ALONE) $(PYTEST) tests/e2e
+	@MODELFLEET_AUDIT=build/e2e $(ALONE) $(PYTEST) tests/e2e && $(BIN)/python -m tests.rights --part build/e2e
 
 cluster: $(READY) ## Start a throwaway Kubernetes with simulated nodes; the last line tells how to use it
 	@$(BIN)/python -m tests.testbed up
@@ -120,17 +122,17 @@ controlplane: $(READY) helm
 	@$(BIN)/python -m tests.testbed build
 	@$(BIN)/python -m tests.cluster
 
-# What the control planes saw, beside what the chart grants: nothing may be missing or extra.
-rights: $(READY)
-	@$(PHASE) $@ $(BIN)/python -m tests.rights build/audit
-
 chart: $(READY) helm
-	@$(PHASE) $@ $(PYTEST) -q tests/chart
+	@MODELFLEET_AUDIT=$(AUDIT) $(PHASE) $@ $(PYTEST) -q tests/chart
 
 # The part of e2e that takes no measure, where this is root and all is installed that it takes; else it says what is not.
 realnode: $(READY)
 	@$(BIN)/python -m tests.e2e prepare
-	@$(PHASE) $@ $(ALONE) $(PYTEST) -q -m "not alone" tests/e2e
+	@MODELFLEET_AUDIT=$(AUDIT) $(PHASE) $@ $(ALONE) $(PYTEST) -q -m "not alone" tests/e2e
+
+# What the API servers of these three saw, beside what the chart grants: nothing may be missing or extra.
+rights: $(READY)
+	@$(PHASE) $@ $(BIN)/python -m tests.rights $(AUDIT)
 
 $(READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; name a Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chart.helm import Unavailable, helm, kinds_of_others
+from tests.rights.audit import audit_log
 from tests.testbed.bed import Bed
 from tests.testbed.binaries import Unavailable as NoControlPlane
 from tests.testbed.binaries import binaries
@@ -34,7 +35,7 @@ def bed() -> Iterator[Bed]:
     except NoControlPlane as reason:
         _left_out(reason)
     with bed_folder() as folder:
-        control_plane = Bed(folder / "bed", assets)
+        control_plane = Bed(folder / "bed", assets, audit=audit_log("chart"))
         control_plane.start(list(kinds_of_others()))
         yield control_plane
         control_plane.stop()

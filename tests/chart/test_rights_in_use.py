@@ -18,6 +18,8 @@ from tests.cluster.keda import SCALED_OBJECT
 from tests.cluster.operator.objects import url
 from tests.cluster.operator.process import Operator
 from tests.cluster.operator.test_manual import _have_everything_made, _use_everything, used
+from tests.rights.accounts import Account
+from tests.rights.granted import Mode
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import FaultProxy
 
@@ -28,7 +30,6 @@ IDLE: dict[str, Any] = {
     "xds": {"replicas": 0},
     "gateways": {"default": {"replicas": 0}},
 }
-MODES = ("everywhere", "single")
 
 
 class Installed(NamedTuple):
@@ -36,20 +37,31 @@ class Installed(NamedTuple):
 
     values: dict[str, Any]
     tenant: str
-    single: bool
+    mode: Mode
+
+    @property
+    def single(self) -> bool:
+        return self.mode is Mode.SINGLE
+
+    def account(self, role: str) -> str:
+        """As whom a role runs. The audit log tells the modes apart by it."""
+        return str(self.values[role]["serviceAccount"]["name"])
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(scope="module", params=Mode, ids=str)
 def chart(request: pytest.FixtureRequest, bed: Bed) -> Iterator[Installed]:
     """The chart in one of its modes."""
-    single = request.param == "single"
+    mode = Mode(request.param)
     # What is gone in the background is in nobody's way in a namespace of one's own.
-    tenant = f"tenant-{request.param}"
+    tenant = f"tenant-{mode}"
     expect(bed.api.create("/api/v1/namespaces", {"metadata": {"name": tenant}}), HTTPStatus.CREATED)
     bed.install([SCALED_OBJECT])
-    values = {**IDLE, "secretsNamespaces": [tenant], "watchNamespaces": [tenant] if single else []}
+    values = {**IDLE, "secretsNamespaces": [tenant], "watchNamespaces": [tenant] if mode is Mode.SINGLE else []}
+    for role in ROLES:
+        user = Account(role, mode, listed=mode is Mode.EVERYWHERE).user
+        values[role] = {**IDLE[role], "serviceAccount": {"name": user}}
     with installed(bed, values):
-        yield Installed(values, tenant, single)
+        yield Installed(values, tenant, mode)
 
 
 def token(bed: Bed, account: str, namespace: str = PLACE) -> str:
@@ -96,11 +108,12 @@ def allowed(bed: Bed, account: str, home: str, namespace: str) -> set[tuple[str,
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_api_server_allows_what_is_granted_and_nothing_else(bed: Bed, chart: Installed, role: str) -> None:
-    rights = granted(template(chart.values), f"modelfleet-{role}")
+    account = chart.account(role)
+    rights = granted(template(chart.values), account)
     for namespace in (PLACE, chart.tenant, "kube-system"):
         places = {"", NAMESPACE if namespace == PLACE else namespace}
         wanted = {right[1:] for right in rights if right[0] in places}
-        assert allowed(bed, f"modelfleet-{role}", PLACE, namespace) == wanted
+        assert allowed(bed, account, PLACE, namespace) == wanted
 
 
 def test_gateways_and_tenants_are_allowed_nothing(bed: Bed, chart: Installed) -> None:
@@ -110,13 +123,13 @@ def test_gateways_and_tenants_are_allowed_nothing(bed: Bed, chart: Installed) ->
 
 
 def test_an_operator_with_the_charts_account_uses_all_that_it_may_and_lacks_nothing(bed: Bed, chart: Installed) -> None:
-    tenant = chart.tenant
+    tenant, account = chart.tenant, chart.account("operator")
     options = [f"--namespace={tenant}"] if chart.single else []
     # One that is there already would leave the right to make it unused.
     bed.api.delete(f"/apis/coordination.k8s.io/v1/namespaces/{PLACE}/leases/modelfleet-operator")
     with FaultProxy(bed) as proxy:
         operator = Operator(proxy, "operator", *options, f"--secrets-namespace={tenant}")
-        become(bed, operator.kubeconfig, "modelfleet-operator")
+        become(bed, operator.kubeconfig, account)
         operator.start()
         try:
             operator.wait_until_ready()
@@ -128,6 +141,6 @@ def test_an_operator_with_the_charts_account_uses_all_that_it_may_and_lacks_noth
             operator.stop()
             for family in ("cpu", "gpu"):
                 bed.api.delete(url("HardwareClass", "", f"{family}-{tenant}"))
-        rights = {(verb, resource) for _, _, resource, verb in granted(template(chart.values), "modelfleet-operator")}
+        rights = {(verb, resource) for _, _, resource, verb in granted(template(chart.values), account)}
         assert used(proxy) == rights
     assert "Forbidden" not in operator.log_text()

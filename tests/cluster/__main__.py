@@ -1,7 +1,7 @@
 """`python -m tests.cluster`: all tests on a real control plane, in two runs side by side, each with one of its own.
 
 Nearly all of their time is somebody's pause: two runs on two cores take little longer than the longer one alone.
-A run of all of them leaves behind what our roles asked for, of which `python -m tests.rights build/audit` judges.
+A run of all of them leaves behind what our roles asked for, of which `make rights` judges.
 """
 
 import os

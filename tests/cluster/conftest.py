@@ -40,7 +40,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     built = time.monotonic()
     own_network = enter_namespace()
     with bed_folder() as folder:
-        control_plane = Bed(folder / "bed", assets, pods_answer=own_network, audit=audit_log())
+        control_plane = Bed(folder / "bed", assets, pods_answer=own_network, audit=audit_log(f"cluster-{os.getpid()}"))
         control_plane.start(crds())
         request.config.stash[REPORT] = [
             "control plane: " + ("build reused" if was_built else f"built in {built - began:.0f} s"),

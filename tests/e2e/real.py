@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modelfleet.workloads.options import OURS
 from tests.e2e.cluster import Cluster
+from tests.rights.audit import audit_log
 from tests.testbed import programs
 from tests.testbed.alone import is_alone, obstacle
 from tests.testbed.bases import envoy, pause_image
@@ -36,7 +37,7 @@ def lacking() -> str:
 def real_cluster() -> Iterator[tuple[Cluster, dict[str, float]]]:
     """A cluster of one real node, and how long its parts took to start."""
     with bed_folder() as folder:
-        bed = RealBed(folder / "bed", binaries(), programs.coredns())
+        bed = RealBed(folder / "bed", binaries(), programs.coredns(), audit_log("node"))
         took: dict[str, float] = {}
         try:
             with timed(took, "control plane"):

@@ -1,13 +1,16 @@
 """As whom our roles run in tests: accounts that may do what the chart grants in that mode, and nothing else.
 
 Nobody else uses them, so that the API server's audit log tells by the name who asked, as which role and in which mode.
+Where Helm installs the chart they are the accounts that it makes; elsewhere users to whom its roles are bound.
 """
 
 import argparse
+import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from tests.chart.rendering import NAMESPACE, RELEASE
 from tests.rights.granted import Mode, Part, Place, parts
 from tests.testbed.api import Api
 from tests.testbed.bed import ROLES, expect
@@ -34,6 +37,23 @@ ACCOUNTS = {
     for one in (Account(role, Mode.EVERYWHERE), Account(role, Mode.EVERYWHERE, listed=True), Account(role, Mode.SINGLE))
 }
 assert ACCOUNTS.keys() == set(ROLES)
+RELEASED = {f"{RELEASE}-{role}": Account(role, Mode.EVERYWHERE) for role in ("operator", "xds")}
+"""The accounts of the chart by itself. One of another mode is given the name of the user above."""
+_SERVICE_ACCOUNT = re.compile(r"system:serviceaccount:(?P<home>[^:]+):(?P<name>.+)")
+
+
+def account_of(user: str) -> Account | None:
+    """Which of them the API server calls this."""
+    released = _SERVICE_ACCOUNT.fullmatch(user)
+    return (RELEASED | ACCOUNTS).get(released["name"]) if released else ACCOUNTS.get(user)
+
+
+def part_of(user: str, role: str) -> str:
+    """The role of the chart that a Role or ClusterRole was made of; nothing where it was made of none."""
+    if released := _SERVICE_ACCOUNT.fullmatch(user):
+        wide = f"{released['home']}:"
+        return f"{NAMESPACE}:{role.removeprefix(wide)}" if role.startswith(wide) else role
+    return role.removeprefix(f"{user}:") if role.startswith(f"{user}:") else ""
 
 
 class Scope(NamedTuple):

@@ -1,6 +1,7 @@
 """The API server's audit log: what our roles asked for, what they were let do by which role of the chart, and what not.
 
 A log is written where MODELFLEET_AUDIT names a folder: a run of all tests does, and who runs one file pays nothing.
+What a test asks for itself with a token of one of them is not judged: our roles say their names, and a test does not.
 """
 
 import json
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.rights.accounts import ACCOUNTS
+from tests.rights.accounts import account_of, part_of
 from tests.rights.granted import Mode, Right
 
 FOLDER = "MODELFLEET_AUDIT"
@@ -38,22 +39,33 @@ Call = tuple[str, str, str]
 """Group, resource and verb."""
 
 
+class Spot(NamedTuple):
+    """A call of an account in a namespace; of the whole cluster where none is named."""
+
+    user: str
+    namespace: str
+    call: Call
+
+
 @dataclass
 class Seen:
-    """What somebody asked for, how often, and the first path of each."""
+    """What somebody asked for, how often, where, and the first path of each."""
 
     allowed: Counter[Right] = field(default_factory=Counter)
-    refused: Counter[Call] = field(default_factory=Counter)
-    paths: dict[Right | Call, str] = field(default_factory=dict)
+    refused: Counter[Spot] = field(default_factory=Counter)
+    served: set[Spot] = field(default_factory=set)
+    paths: dict[Right | Spot, str] = field(default_factory=dict)
 
 
-def audit_log() -> Path | None:
-    """Where the API server of this process is to write, if anywhere."""
+def audit_log(run: str) -> Path | None:
+    """Where the API server of a run of tests is to write, if anywhere: what it wrote the last time is gone."""
     folder = os.environ.get(FOLDER)
     if not folder:
         return None
     Path(folder).mkdir(parents=True, exist_ok=True)
-    return Path(folder).resolve() / f"{os.getpid()}.log"
+    log = Path(folder).resolve() / f"{run}.log"
+    log.unlink(missing_ok=True)
+    return log
 
 
 def logs(folder: Path) -> list[Path]:
@@ -65,9 +77,10 @@ def read(files: Iterable[Path]) -> dict[Who, Seen]:
     """What all of these logs say."""
     found: dict[Who, Seen] = {}
     for event in _events(files):
-        account = ACCOUNTS.get(event["user"]["username"])
-        if account and "objectRef" in event:
-            _take(event, account.user, found.setdefault(Who(account.role, account.mode), Seen()))
+        user = str(event["user"]["username"])
+        account = account_of(user)
+        if account and "objectRef" in event and "userAgent" in event:
+            _take(event, user, found.setdefault(Who(account.role, account.mode), Seen()))
     return found
 
 
@@ -83,15 +96,17 @@ def _events(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
 def _take(event: Mapping[str, Any], user: str, seen: Seen) -> None:
     status = event.get("responseStatus", {})
     path = str(event["requestURI"]).partition("?")[0]
-    refused = list(_refused(event, status))
-    for call in refused:
-        seen.refused[call] += 1
-        seen.paths.setdefault(call, path)
+    namespace = event["objectRef"].get("namespace", "")
+    refused = [Spot(user, namespace, call) for call in _refused(event, status)]
+    for spot in refused:
+        seen.refused[spot] += 1
+        seen.paths.setdefault(spot, path)
     # A watch is told of when it begins and when it ends, and who was killed never heard of its end.
     ends_what_began = event["verb"] == "watch" and event["stage"] == "ResponseComplete"
     if not refused and not ends_what_began:
         for right in _rights(event, user, status.get("code")):
             seen.allowed[right] += 1
+            seen.served.add(Spot(user, namespace, right[1:]))
             seen.paths.setdefault(right, path)
 
 
@@ -111,7 +126,7 @@ def _rights(event: Mapping[str, Any], user: str, code: int | None) -> Iterator[R
     name = found[1] if found else ""
     if name in _EVERYBODYS:
         return
-    part = name.removeprefix(f"{user}:") if name.startswith(f"{user}:") else f"not of the chart: {reason}"
+    part = part_of(user, name) or f"not of the chart: {reason}"
     group, resource, verb = _about(event)
     yield Right(part, group, resource, verb)
     if verb == "patch" and code == CREATED:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from tests.rights.audit import Call, Seen, Who
+from tests.rights.audit import Seen, Who
 from tests.rights.granted import ROLES, Mode, Right, rights
 
+EXTRA = "extra"
 EVERYBODY = tuple(Who(role, mode) for role in ROLES for mode in Mode)
 
 
@@ -15,16 +16,16 @@ def judged(seen: Mapping[Who, Seen]) -> list[str]:
 
 def compared(who: Who, seen: Seen, granted: set[Right]) -> Iterator[str]:
     """The same of one role in one mode."""
-    known = {right[1:] for right in granted}
-    # One that is granted, and refused all the same, is one that came a moment later than who uses it.
-    asked: dict[Right | Call, int] = {call: times for call, times in seen.refused.items() if call not in known}
-    asked |= {right: times for right, times in seen.allowed.items() if right not in granted}
-    for call, times in sorted(asked.items()):
-        right = call if isinstance(call, Right) else Right("", *call)
-        how = f"by {right.part}" if isinstance(call, Right) else "refused"
-        yield f"missing: {who} {right} (asked for {times} times, {how}, e.g. {seen.paths[call]})"
+    for spot, times in sorted(seen.refused.items()):
+        # What was served at that very place, too, is a right that came a moment later than who uses it, or went first.
+        if spot not in seen.served:
+            where = f"refused to {spot.user} in {spot.namespace or 'the whole cluster'}"
+            yield f"missing: {who} {Right('', *spot.call)} (asked for {times} times, {where}, e.g. {seen.paths[spot]})"
+    for right in sorted(seen.allowed.keys() - granted):
+        how = f"asked for {seen.allowed[right]} times, by {right.part}"
+        yield f"missing: {who} {right} ({how}, e.g. {seen.paths[right]})"
     for right in sorted(granted - seen.allowed.keys()):
-        yield f"extra: {who} {right} (granted by {right.part}, never used)"
+        yield f"{EXTRA}: {who} {right} (granted by {right.part}, never used)"
 
 
 def told(seen: Mapping[Who, Seen]) -> str:

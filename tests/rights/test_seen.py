@@ -1,4 +1,4 @@
-"""What the tests on a control plane had the API server see, beside what the chart grants. A soak runs it after them."""
+"""What the API servers of all tests saw, beside what the chart grants. A soak runs it after them."""
 
 import os
 from pathlib import Path

@@ -32,9 +32,13 @@ AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
-    "rules": [{"level": "Metadata", "userGroups": [AUDITED]}, {"level": "None"}],
+    "rules": [
+        {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
+        {"level": "Metadata", "userGroups": [AUDITED, "system:serviceaccounts"]},
+        {"level": "None"},
+    ],
 }
-"""What our roles ask for, and nothing that anybody else does."""
+"""What our roles ask for, as users or as accounts of a release, and nothing that the cluster does by itself."""
 STOP_ORDER = ("kwok", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 

@@ -37,8 +37,8 @@ class RealBed(Bed):
 
     address = ADDRESS
 
-    def __init__(self, folder: Path, assets: Path, coredns: Path) -> None:
-        super().__init__(folder, assets)
+    def __init__(self, folder: Path, assets: Path, coredns: Path, audit: Path | None = None) -> None:
+        super().__init__(folder, assets, audit=audit)
         self.runtime = Runtime(folder)
         self._coredns = coredns
 

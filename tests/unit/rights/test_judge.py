@@ -1,12 +1,15 @@
 """The judge of rights: from what an API server writes down to what is missing and what is extra."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.rights import judge
+from tests.rights.__main__ import main
 from tests.rights.accounts import ACCOUNTS, Scope, account_for, scope_of
 from tests.rights.audit import FOLDER, Seen, Who, audit_log, logs, read
 from tests.rights.granted import Mode, Right
@@ -29,6 +32,7 @@ def event(
         "requestURI": "/apis/apps/v1/namespaces/n/deployments/d?force=true",
         "verb": verb,
         "user": {"username": user},
+        "userAgent": "modelfleet/1",
         "objectRef": {"resource": "deployments", "apiGroup": "apps", "namespace": "n", "name": "d"},
         "responseStatus": {"code": code},
         "annotations": {f"authorization.k8s.io/{key}": value for key, value in decision.items()},
@@ -63,7 +67,7 @@ def test_what_is_refused_and_not_granted_is_missing_with_its_path(log: Path) -> 
     (line,) = compared(WHO, seen(log, event(), refused(), refused()), {PATCHES})
     assert line == (
         "missing: operator (everywhere) delete deployments.apps"
-        " (asked for 2 times, refused, e.g. /apis/apps/v1/namespaces/n/deployments/d)"
+        " (asked for 2 times, refused to operator-everywhere in n, e.g. /apis/apps/v1/namespaces/n/deployments/d)"
     )
 
 
@@ -75,8 +79,40 @@ def test_what_is_allowed_by_another_role_than_the_charts_is_missing(log: Path) -
     assert "by not of the chart: RBAC: allowed by RoleBinding" in line
 
 
-def test_a_right_that_is_granted_and_came_late_is_not_missing(log: Path) -> None:
-    assert list(compared(WHO, seen(log, event(), refused("patch")), {PATCHES})) == []
+def test_a_right_that_came_late_in_a_namespace_is_not_missing_there_and_is_elsewhere(log: Path) -> None:
+    assert list(compared(WHO, seen(log, refused("patch"), event()), {PATCHES})) == []
+    elsewhere = {"resource": "deployments", "apiGroup": "apps", "namespace": "other", "name": "d"}
+    (line,) = compared(WHO, seen(log, event(), refused("patch") | {"objectRef": elsewhere}), {PATCHES})
+    assert "patch deployments.apps (asked for 1 times, refused to operator-everywhere in other" in line
+    listed = refused("patch") | {"user": {"username": "operator-listed"}}
+    (line,) = compared(WHO, seen(log, event(), listed), {PATCHES})
+    assert "refused to operator-listed in n" in line
+
+
+@pytest.mark.parametrize(
+    ("account", "role", "mode"),
+    [
+        ("modelfleet-operator", "installed:modelfleet:operator", Mode.EVERYWHERE),
+        ("operator-listed", "installed:modelfleet:operator", Mode.EVERYWHERE),
+        ("operator-single", "installed:modelfleet:operator", Mode.SINGLE),
+    ],
+)
+def test_an_account_of_a_release_is_judged_as_its_role_and_mode(log: Path, account: str, role: str, mode: Mode) -> None:
+    asked = event(user=f"system:serviceaccount:installed:{account}")
+    words = (
+        f'RBAC: allowed by ClusterRoleBinding "{role}" of ClusterRole "{role}" to ServiceAccount "{account}/installed"'
+    )
+    asked["annotations"]["authorization.k8s.io/reason"] = words
+    assert list(compared(WHO, seen(log, asked, who=Who("operator", mode)), {PATCHES})) == []
+    asked["annotations"]["authorization.k8s.io/reason"] = words.replace(role, "admin")
+    (line,) = compared(WHO, seen(log, asked, who=Who("operator", mode)), set())
+    assert "missing: operator (everywhere) patch deployments.apps (asked for 1 times, by admin" in line
+
+
+def test_what_a_test_asks_with_the_token_of_a_role_is_not_judged(log: Path) -> None:
+    tried = refused()
+    del tried["userAgent"]
+    assert seen(log, tried) == Seen()
 
 
 def test_an_apply_that_makes_an_object_uses_the_right_to_create_it_and_is_told_of_where_it_lacks_it(log: Path) -> None:
@@ -135,11 +171,32 @@ def test_the_options_of_a_process_say_what_it_serves() -> None:
     assert said == Scope(("b", "a"), ("c",))
 
 
-def test_a_log_is_written_only_where_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_is_written_only_where_a_folder_is_named_and_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv(FOLDER, raising=False)
-    assert audit_log() is None
+    assert audit_log("chart") is None
     monkeypatch.setenv(FOLDER, str(tmp_path / "audit"))
-    found = audit_log()
+    found = audit_log("chart")
     assert found is not None
     found.write_text("")
     assert logs(tmp_path / "audit") == [found]
+    assert audit_log("chart") == found
+    assert logs(tmp_path / "audit") == []
+
+
+def test_a_log_of_a_part_tells_of_what_is_missing_and_not_of_what_nobody_used(
+    log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(judge, "rights", lambda *_: {PATCHES, CREATES})  # who has no Helm cannot know the chart's
+    monkeypatch.setattr(sys, "argv", ["rights", "--part", str(log)])
+    seen(log, event())
+    assert main() == 0
+    seen(log, event(), refused())
+    assert main() == 1
+    said = capsys.readouterr().out
+    assert "missing: operator (everywhere) delete deployments.apps" in said
+    assert "extra" not in said
+    monkeypatch.setattr(sys, "argv", ["rights", str(log)])
+    assert main() == 1
+    assert "extra: xds (single) create deployments.apps" in capsys.readouterr().out
