@@ -31,15 +31,13 @@ RUN --mount=type=bind,from=base,target=/base umask 022 \
  && chmod -R u+rwX,go+rX,go-w /opt/modelfleet \
  && find /opt/modelfleet -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
 
+# First what differs with each commit, so that nothing behind it comes from an older build. The version and the commit are
+# labels that tools/image.py gives: a builder may keep a LABEL of arguments though their values have changed.
 FROM base
-ARG VERSION=unknown
-ARG REVISION=unknown
+COPY --from=build /opt/modelfleet /opt/modelfleet
 LABEL org.opencontainers.image.title="modelfleet" \
       org.opencontainers.image.description="Operator, control plane and simulated engine of modelfleet" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
-COPY --from=build /opt/modelfleet /opt/modelfleet
+      org.opencontainers.image.licenses="Apache-2.0"
 ENV PATH=/opt/modelfleet/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/modelfleet/lib \
     PYTHONDONTWRITEBYTECODE=1 \

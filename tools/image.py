@@ -21,6 +21,7 @@ from tools.signing import OUTPUT, SUMS, Unsigned, compare, write_sums
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDERS = ("docker", "podman", "buildah")
+LABEL = "org.opencontainers.image"
 # Zip files, which wheels are, know no earlier time.
 EARLIEST = 315532800
 
@@ -36,6 +37,7 @@ class Order:
     name: str
     epoch: int
     arguments: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     fresh: bool = False
     """Whether nothing of an earlier build is to be used."""
 
@@ -62,7 +64,8 @@ def _works(name: str) -> bool:
 def commands(name: str, order: Order, archive: Path) -> list[list[str]]:
     """What builds the image and writes it into the archive."""
     given = [part for argument in order.arguments for part in ("--build-arg", argument)]
-    common = [*given, *(["--no-cache"] if order.fresh else []), "--tag", order.name]
+    labels = [part for label in order.labels for part in ("--label", label)]
+    common = [*given, *labels, *(["--no-cache"] if order.fresh else []), "--tag", order.name]
     stamp = f"--timestamp={order.epoch}"
     if name == "docker":
         # Only buildx puts the one time into every file; the daemon then gets what the archive has.
@@ -81,10 +84,13 @@ def order_of_this_tree(*, fresh: bool = False) -> Order:
     stated = _git("log", "-1", "--format=%ct")
     epoch = max(int(os.environ.get("SOURCE_DATE_EPOCH") or stated or EARLIEST), EARLIEST)
     revision = _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*") or "unknown"
-    arguments = {"SOURCE_DATE_EPOCH": str(epoch), "VERSION": __version__, "REVISION": revision}
+    arguments = {"SOURCE_DATE_EPOCH": str(epoch)}
     arguments |= {key: os.environ[key] for key in ("BASE", "BUILD_BASE") if os.environ.get(key)}
-    stated_arguments = tuple(f"{key}={value}" for key, value in arguments.items())
-    return Order(os.environ.get("IMAGE") or OURS, epoch, stated_arguments, fresh)
+    labels = {f"{LABEL}.version": __version__, f"{LABEL}.revision": revision}
+    stated_arguments, stated_labels = (
+        tuple(f"{key}={value}" for key, value in one.items()) for one in (arguments, labels)
+    )
+    return Order(os.environ.get("IMAGE") or OURS, epoch, stated_arguments, stated_labels, fresh)
 
 
 def load(archive: Path, name: str) -> None:

@@ -14,7 +14,7 @@ from tests.testbed.archives import write_archive, write_layer
 from tools.archive import contents, read_from
 from tools.image import Order, Unbuilt, builder, commands
 
-ORDER = Order("name:1", 400000000, ("BASE=b:1",))
+ORDER = Order("name:1", 400000000, ("BASE=b:1",), ("revision=abc",))
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_every_builder_gets_the_arguments_and_one_time_for_all_files(name: str) 
     build, second = commands(name, ORDER, Path("/x.tar"))
     assert build[:1] == second[:1] == [name]
     assert build[build.index("--build-arg") :][:2] == ["--build-arg", "BASE=b:1"]
+    assert build[build.index("--label") :][:2] == ["--label", "revision=abc"]
     assert any("rewrite-timestamp=true" in part or part == "--timestamp=400000000" for part in build)
     assert "--no-cache" not in build
     assert "--no-cache" in commands(name, Order("name:1", 1, (), fresh=True), Path("/x.tar"))[0]
@@ -113,3 +114,11 @@ def test_the_context_of_the_build_has_what_the_dockerfile_copies() -> None:
         if line.startswith("COPY ") and "--from" not in line:
             copied |= set(line.split()[1:-1])
     assert copied == kept
+
+
+def test_the_last_stage_begins_with_what_differs_with_each_commit_and_has_no_arguments() -> None:
+    last = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2].splitlines()[1:]
+    words = [line.split(" ")[0] for line in last if line.strip() and not line.startswith(" ")]
+    assert words[0] == "COPY"
+    # A builder that keeps layers compares the line as it is written, and not what an argument makes of it.
+    assert "ARG" not in words
