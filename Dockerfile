@@ -29,7 +29,8 @@ RUN --mount=type=bind,from=base,target=/base umask 022 \
  && python3 -m tools.sbom /opt/modelfleet/lib --base "${BASE}" --root /base > /opt/modelfleet/sbom.cdx.json \
  && python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash /opt/modelfleet/lib/modelfleet \
  && chmod -R u+rwX,go+rX,go-w /opt/modelfleet \
- && find /opt/modelfleet -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
+ && mkdir -p /image/opt && mv /opt/modelfleet /image/opt/ \
+ && find /image -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
 
 FROM base
 ARG VERSION=unknown
@@ -39,7 +40,8 @@ LABEL org.opencontainers.image.title="modelfleet" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=build /opt/modelfleet /opt/modelfleet
+# With the folders above it: a folder that a builder makes has the time of the build.
+COPY --from=build /image /
 ENV PATH=/opt/modelfleet/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/modelfleet/lib \
     PYTHONDONTWRITEBYTECODE=1 \
