@@ -29,12 +29,14 @@ RUN --mount=type=bind,from=base,target=/base umask 022 \
  && python3 -m tools.sbom /opt/modelfleet/lib --base "${BASE}" --root /base > /opt/modelfleet/sbom.cdx.json \
  && python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash /opt/modelfleet/lib/modelfleet \
  && chmod -R u+rwX,go+rX,go-w /opt/modelfleet \
- && find /opt/modelfleet -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
+ && mkdir -p /image/opt && mv /opt/modelfleet /image/opt/ \
+ && find /image -exec touch -h -d "@${SOURCE_DATE_EPOCH}" {} +
 
 # First what differs with each commit, so that nothing behind it comes from an older build. The version and the commit are
 # labels that tools/image.py gives: a builder may keep a LABEL of arguments though their values have changed.
 FROM base
-COPY --from=build /opt/modelfleet /opt/modelfleet
+# With the folders above it: a folder that a builder makes has the time of the build.
+COPY --from=build /image /
 LABEL org.opencontainers.image.title="modelfleet" \
       org.opencontainers.image.description="Operator, control plane and simulated engine of modelfleet" \
       org.opencontainers.image.licenses="Apache-2.0"

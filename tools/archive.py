@@ -1,12 +1,16 @@
 """Read an image archive as docker, podman and buildah write it: its digest, its size, one of its files."""
 
+import gzip
 import json
+import os
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 BILL = "opt/modelfleet/sbom.cdx.json"
+PACKED = b"\x1f\x8b"
+"""What a layer begins with that gzip has packed."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ def contents(archive: Path) -> Contents:
     with tarfile.open(archive) as opened:
         manifest = _manifest(opened)
         config = json.loads(_member(opened, manifest["Config"]))
-        sizes = tuple(opened.getmember(layer).size for layer in manifest["Layers"])
+        sizes = tuple(_unpacked(opened, layer) for layer in manifest["Layers"])
     digest = Path(manifest["Config"]).stem
     return Contents(f"sha256:{digest}", sizes, config)
 
@@ -45,6 +49,13 @@ def read_from(archive: Path, name: str) -> bytes:
                 if name in files.getnames():
                     return _member(files, name)
     raise FileNotFoundError(f"{archive} has no {name}")
+
+
+def _unpacked(opened: tarfile.TarFile, layer: str) -> int:
+    with opened.extractfile(layer) or _no(layer) as packed:
+        is_packed = packed.read(2) == PACKED
+        packed.seek(0)
+        return gzip.GzipFile(fileobj=packed).seek(0, os.SEEK_END) if is_packed else opened.getmember(layer).size
 
 
 def _manifest(opened: tarfile.TarFile) -> dict[str, Any]:

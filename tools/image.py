@@ -48,17 +48,24 @@ def builder() -> str:
     candidates = (asked,) if asked else BUILDERS
     if asked and asked not in BUILDERS:
         raise Unbuilt(f"BUILDER is {asked!r}: name one of {', '.join(BUILDERS)}")
-    if found := next((one for one in candidates if _works(one)), None):
-        return found
     there = [one for one in candidates if shutil.which(one)]
-    told = f"{' and '.join(there)} cannot be used: `{there[0]} info` says why" if there else "none is installed"
+    if found := next((one for one in there if not _obstacle(one)), None):
+        return found
+    told = "; ".join(f"{one} cannot be used: {_obstacle(one)}" for one in there) or "none is installed"
     raise Unbuilt(f"an image takes {' or '.join(candidates)}, and {told}. On Debian and Ubuntu: apt install buildah")
 
 
-def _works(name: str) -> bool:
-    if shutil.which(name) is None:
-        return False
-    return subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0
+def _obstacle(name: str) -> str:
+    """What keeps it from building here; nothing where it can."""
+    if _fails(name, "info"):
+        return f"`{name} info` says why"
+    if name == "docker" and _fails("docker", "buildx", "version"):
+        return "it has no buildx, which is a plugin (docker-buildx-plugin, in some distributions docker-buildx)"
+    return ""
+
+
+def _fails(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
 def commands(name: str, order: Order, archive: Path) -> list[list[str]]:
@@ -68,9 +75,10 @@ def commands(name: str, order: Order, archive: Path) -> list[list[str]]:
     common = [*given, *labels, *(["--no-cache"] if order.fresh else []), "--tag", order.name]
     stamp = f"--timestamp={order.epoch}"
     if name == "docker":
-        # Only buildx puts the one time into every file; the daemon then gets what the archive has.
-        output = f"--output=type=docker,dest={archive},rewrite-timestamp=true"
-        return [["docker", "buildx", "build", *common, output, "."], ["docker", "load", "--input", str(archive)]]
+        # The daemon is asked for the archive: its own builder writes none, unless it keeps images as containerd does.
+        output = "--output=type=docker,rewrite-timestamp=true"
+        build = ["docker", "buildx", "build", "--provenance=false", *common, output, "."]
+        return [build, ["docker", "save", "--output", str(archive), order.name]]
     if name == "podman":
         save = ["podman", "save", "--format", "docker-archive", "--output", str(archive), order.name]
         return [["podman", "build", stamp, *common, "."], save]

@@ -1,11 +1,15 @@
-"""The same on kind, for who has docker: `make e2e KIND=1`. The cluster is made for the run and deleted after it."""
+"""The same on kind, for who has docker: `make e2e KIND=1`. The cluster is made for the run and deleted after it.
+
+KIND_IMAGE names another node image than kind's own: another Kubernetes, or one that is there where none can be pulled.
+"""
 
 import base64
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,7 +28,11 @@ ACCOUNT = "e2e-admin"
 def lacking() -> str:
     """Why there can be no kind here now; nothing where there can."""
     missing = [program for program in ("docker", "kind", "kubectl") if shutil.which(program) is None]
-    return f"KIND=1 takes {' and '.join(missing)}: install what is missing, or leave KIND away" if missing else ""
+    if missing:
+        return f"KIND=1 takes {' and '.join(missing)}: install what is missing, or leave KIND away"
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        return "KIND=1 takes a docker that runs: `docker info` says what ails it, or leave KIND away"
+    return ""
 
 
 @contextmanager
@@ -33,12 +41,17 @@ def kind_cluster() -> Iterator[tuple[Cluster, dict[str, float]]]:
     took: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = Path(folder, "kubeconfig")
+        image = ("--image", named) if (named := os.environ.get("KIND_IMAGE")) else ()
+        # A run that was killed has left its cluster.
+        _kind("delete", "cluster", "--kubeconfig", str(kubeconfig))
         try:
             with timed(took, "kind"):
-                _kind("create", "cluster", "--wait", "120s", "--kubeconfig", str(kubeconfig))
+                _kind("create", "cluster", *image, "--wait", "120s", "--kubeconfig", str(kubeconfig))
             with timed(took, "our image in it"):
                 _kind("load", "image-archive", str(IMAGE))
-            yield _cluster(kubeconfig, Path(folder, "ca.crt")), took
+            cluster = _cluster(kubeconfig, Path(folder, "ca.crt"))
+            with closing(cluster.api):
+                yield cluster, took
         finally:
             _kind("delete", "cluster", "--kubeconfig", str(kubeconfig))
 

@@ -1,5 +1,6 @@
 """`make image`: the builder that works is used, what cannot be done is said, and an archive is read as it is."""
 
+import gzip
 import io
 import json
 import subprocess
@@ -33,6 +34,16 @@ def add(folder: Path, name: str, *, works: bool) -> None:
 
 def test_a_docker_without_its_daemon_is_passed_over(programs: Path) -> None:
     add(programs, "docker", works=False)
+    add(programs, "buildah", works=True)
+    assert builder() == "buildah"
+
+
+def test_a_docker_without_buildx_is_passed_over_and_complained_of_where_it_is_all(programs: Path) -> None:
+    program = programs / "docker"
+    program.write_text('#!/bin/sh\n[ "$1" = info ]\n')
+    program.chmod(0o755)
+    with pytest.raises(Unbuilt, match=r"docker cannot be used: it has no buildx.*apt install buildah"):
+        builder()
     add(programs, "buildah", works=True)
     assert builder() == "buildah"
 
@@ -81,6 +92,12 @@ def test_an_archive_tells_its_digest_its_size_and_its_files(tmp_path: Path) -> N
         read_from(tmp_path / "a.tar", "such/file")
 
 
+def test_docker_builds_into_its_daemon_since_not_every_builder_of_it_writes_archives() -> None:
+    build, save = commands("docker", ORDER, Path("/x.tar"))
+    assert not any("dest=" in part for part in build)
+    assert save == ["docker", "save", "--output", "/x.tar", "name:1"]
+
+
 def test_layers_that_a_builder_packed_are_read_too(tmp_path: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as layer:
@@ -94,7 +111,9 @@ def test_layers_that_a_builder_packed_are_read_too(tmp_path: Path) -> None:
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     assert read_from(tmp_path / "a.tar", "a/file") == b"hi"
-    assert contents(tmp_path / "a.tar").digest == "sha256:aa"
+    found = contents(tmp_path / "a.tar")
+    assert found.digest == "sha256:aa"
+    assert found.size == len(gzip.decompress(packed.getvalue()))
 
 
 def test_what_the_image_leaves_out_is_imported_by_no_module_of_ours() -> None:
@@ -118,7 +137,7 @@ def test_the_context_of_the_build_has_what_the_dockerfile_copies() -> None:
 
 def test_the_last_stage_begins_with_what_differs_with_each_commit_and_has_no_arguments() -> None:
     last = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2].splitlines()[1:]
-    words = [line.split(" ")[0] for line in last if line.strip() and not line.startswith(" ")]
+    words = [line.split(" ")[0] for line in last if line.strip() and line[0] not in " #"]
     assert words[0] == "COPY"
     # A builder that keeps layers compares the line as it is written, and not what an argument makes of it.
     assert "ARG" not in words

@@ -1,0 +1,57 @@
+"""`make e2e KIND=1`: what it lacks is said before anything is built, and a cluster is never left behind."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import __main__ as e2e
+from tests.e2e import kinds
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder in which programs are found."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def add(folder: Path, name: str, does: str = "exit 0") -> None:
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)
+
+
+def test_it_says_what_is_missing_and_builds_nothing(
+    programs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(programs, "docker")
+    monkeypatch.setenv("KIND", "1")
+    monkeypatch.setattr(sys, "argv", ["e2e", "prepare", "--install"])
+    monkeypatch.setattr(e2e, "built", lambda _: pytest.fail("it builds an image that nobody can use"))
+    assert e2e.main() == 1
+    assert "KIND=1 takes kind and kubectl: install what is missing" in capsys.readouterr().err
+
+
+def test_a_docker_without_its_daemon_is_complained_of(programs: Path) -> None:
+    for name in ("kind", "kubectl"):
+        add(programs, name)
+    add(programs, "docker", "exit 1")
+    assert "`docker info` says what ails it" in kinds.lacking()
+    add(programs, "docker")
+    assert kinds.lacking() == ""
+
+
+def test_a_cluster_that_cannot_be_made_leaves_nothing_and_one_that_was_left_goes_first(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = programs / "said"
+    add(programs, "kind", f'echo "$@" >> {said}; [ "$1" = delete ] || {{ echo no space left >&2; exit 1; }}')
+    monkeypatch.setenv("KIND_IMAGE", "kindest/node:v1.30.13")
+    with pytest.raises(AssertionError, match="no space left"), kinds.kind_cluster():
+        pytest.fail("there is no cluster")
+    deleted, created, after = said.read_text().splitlines()
+    assert created.startswith("create cluster --image kindest/node:v1.30.13 ")
+    for line in (deleted, after):
+        assert line.startswith("delete cluster ")
+        assert line.endswith(f" --name {kinds.NAME}")
