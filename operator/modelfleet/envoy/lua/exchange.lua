@@ -13,8 +13,9 @@ local NAMESPACE, LADDER = "modelfleet", "modelfleet.ladder"
 local SCOPE = "x-modelfleet-scope"
 local MANY_PLANS = 4096
 
--- They last as long as the script does: a worker decodes a plan once in each revision.
-local plans, known = {}, 0
+-- They last as long as the script does: a worker decodes a plan once in each revision. By policy, and by what its routes
+-- say of it.
+local plans, versions, known = {}, {}, 0
 -- By host and name the plan to which they led last.
 local led, leads = {}, 0
 
@@ -102,24 +103,33 @@ function exchange.open_scope(handle, headers, host, name)
   handle:clearRouteCache()
 end
 
+local function keep_plan(plan)
+  if known >= MANY_PLANS then
+    plans, versions, known = {}, {}, 0 -- those of policies that are long gone go, too
+  end
+  local before = plans[plan.policy]
+  if before then
+    versions[before.version] = nil
+  else
+    known = known + 1
+  end
+  plans[plan.policy], versions[plan.version] = plan, plan
+end
+
 -- The plan of the policy that the open scope leads to, or nil where it leads to none.
 function exchange.plan_here(handle)
-  handle:metadata() -- the host is the one of the last route that was looked for, and this looks for one
-  local data = handle:virtualHost():metadata()
-  local policy, revision = data:get("policy"), data:get("revision")
-  if not policy then
+  -- This looks for a route. What is taken from there costs as much as it is, so the route has but a word.
+  local version = handle:metadata():get("version")
+  if not version then
     return nil
   end
-  local plan = plans[policy]
-  if not plan or plan.revision ~= revision then
-    if known >= MANY_PLANS then
-      plans, known = {}, 0 -- those of policies that are long gone go, too
-    end
-    known = known + (plans[policy] and 0 or 1)
+  local plan = versions[version]
+  if not plan then
+    local data = handle:virtualHost():metadata() -- of the last route that was looked for
     plan = plain.read(data:get("plan"))
-    plan.policy, plan.revision = policy, revision
+    plan.policy, plan.revision, plan.version = data:get("policy"), data:get("revision"), version
     plan.keeps, plan.passes = upstreams.wants(plan)
-    plans[policy] = plan
+    keep_plan(plan)
   end
   return plan
 end
