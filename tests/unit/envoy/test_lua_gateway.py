@@ -1,6 +1,7 @@
 """The way in: whose a request is, what is refused, what is sent on, and what a worker remembers."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -319,6 +320,17 @@ def test_a_plan_is_decoded_once_in_each_revision() -> None:
     assert (handled.state.decoded, decision_of(handled.noted)["tier"]) == (1, "new")
     assert decision_of(handled.noted)["revision"] == "r2"
     assert made.request(BODY).state.decoded == 0
+
+
+def test_a_table_whose_routes_name_no_version_yet_is_served_by_its_host() -> None:
+    """As while a gateway already has a newer script, and not yet the routes."""
+    made = script()
+    for revision in ("r1", "r1", "r2"):
+        found = made.tables["*|auto"].of(revision=revision)
+        made.tables["*|auto"] = replace(found, routes=[replace(it, metadata={}) for it in found.routes])
+        assert decision_of(made.request(BODY).noted)["revision"] == revision
+    made.tables["*|auto"] = found
+    assert [made.request(BODY).state.decoded for _ in range(2)] == [1, 0]
 
 
 def test_two_names_of_one_policy_share_its_plan() -> None:

@@ -9,9 +9,10 @@ jit.off(true, true) -- as in judge.lua
 
 local exchange = { ANY_HOST = "*" }
 
-local NAMESPACE, LADDER = "modelfleet", "modelfleet.ladder"
+local NAMESPACE, LADDER, SENT = "modelfleet", "modelfleet.ladder", "modelfleet.sent"
 local SCOPE = "x-modelfleet-scope"
 local MANY_PLANS = 4096
+local NONE = "" -- the version of a route that names none, as those of an operator that is older than this script
 
 -- They last as long as the script does: a worker decodes a plan once in each revision. By policy, and by what its routes
 -- say of it.
@@ -32,22 +33,24 @@ function exchange.note_state(handle, state)
   handle:streamInfo():dynamicMetadata():set(LADDER, "state", state)
 end
 
--- A request that is sent. If nobody ever hears of it again, its record is the line that is noted here.
+-- A request that is sent. If nobody ever hears of it again, its record is the line that begins as is noted here. Apart
+-- from that stands what the next script has to read: whoever asks for a namespace is given all that is in it.
 function exchange.note_sent(handle, decision, state, try, began)
   local head = line.head(decision)
-  if not head then
+  local first = head and line.first(head, try)
+  if not first then
     exchange.note(handle, { decision = decision, sent = true, attempts = { try }, began = began })
     return exchange.note_state(handle, state)
   end
   local data = handle:streamInfo():dynamicMetadata()
-  data:set(NAMESPACE, "first", head .. line.tail(try))
-  data:set(NAMESPACE, "packed", pack.close(decision, state, began, #head))
+  data:set(NAMESPACE, "first", first)
+  data:set(SENT, "packed", pack.close(decision, state, began, #head))
   if state.kept then
     data:set(LADDER, "kept", state.kept)
   end
 end
 
--- What its line says by now.
+-- How its line goes on by now.
 function exchange.note_line(handle, words)
   handle:streamInfo():dynamicMetadata():set(NAMESPACE, "line", words)
 end
@@ -55,13 +58,14 @@ end
 -- What is noted of a request. Where that is one text, it is written out.
 function exchange.notes_of(handle)
   local data = handle:streamInfo():dynamicMetadata()
-  local noted = data:get(NAMESPACE) or {}
-  if not noted.packed then
+  local noted, sent = data:get(NAMESPACE) or {}, data:get(SENT)
+  if not (sent and sent.packed) then
     return noted
   end
-  local found, state = pack.open(noted.packed, noted.first)
+  local found, state = pack.open(sent.packed, noted.first)
   state.kept = (data:get(LADDER) or {}).kept
-  found.line, found.first, found.packed = false, false, false
+  found.line, found.first = false, false
+  data:set(SENT, "packed", false)
   exchange.note(handle, found)
   exchange.note_state(handle, state)
   found.last = noted.last
@@ -70,8 +74,9 @@ end
 
 -- The same for who needs no more than the first try, which is not written out then.
 function exchange.first_of(handle)
-  local noted = handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
-  return noted.packed and pack.first(noted.packed, noted.first) or noted
+  local data = handle:streamInfo():dynamicMetadata()
+  local sent = data:get(SENT)
+  return sent and sent.packed and pack.first(sent.packed) or data:get(NAMESPACE) or {}
 end
 
 function exchange.state_of(handle)
@@ -113,21 +118,28 @@ local function keep_plan(plan)
   else
     known = known + 1
   end
-  plans[plan.policy], versions[plan.version] = plan, plan
+  plans[plan.policy] = plan
+  if plan.version ~= NONE then
+    versions[plan.version] = plan
+  end
 end
 
 -- The plan of the policy that the open scope leads to, or nil where it leads to none.
 function exchange.plan_here(handle)
-  -- This looks for a route. What is taken from there costs as much as it is, so the route has but a word.
-  local version = handle:metadata():get("version")
-  if not version then
+  local version = handle:metadata():get("version") or NONE -- this looks for a route
+  if versions[version] then
+    return versions[version]
+  end
+  -- The host is that of the last route that was looked for. To ask it costs three times as much.
+  local data = handle:virtualHost():metadata()
+  local policy, revision = data:get("policy"), data:get("revision")
+  if not policy then
     return nil
   end
-  local plan = versions[version]
-  if not plan then
-    local data = handle:virtualHost():metadata() -- of the last route that was looked for
+  local plan = plans[policy]
+  if not plan or plan.revision ~= revision or plan.version ~= version then
     plan = plain.read(data:get("plan"))
-    plan.policy, plan.revision, plan.version = data:get("policy"), data:get("revision"), version
+    plan.policy, plan.revision, plan.version = policy, revision, version
     plan.keeps, plan.passes = upstreams.wants(plan)
     keep_plan(plan)
   end

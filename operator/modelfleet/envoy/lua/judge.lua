@@ -8,7 +8,7 @@ local usage = require("usage")
 
 -- Few loops and many calls of Envoy's: LuaJIT would compile without end here, for a third of what a request costs.
 jit.off()
-collectgarbage("setpause", 400) -- as in gateway.lua
+collectgarbage("setpause", 400) -- as in gateway.lua, and nothing long is left behind here
 
 local AGAIN, UPSTREAM = "x-modelfleet-again", "x-modelfleet-upstream"
 local LONGEST_HELD = 32 * 1024 * 1024
@@ -59,12 +59,12 @@ end
 
 -- The record of an answer. Envoy writes what the line cannot say.
 local function record(handle, noted, try, served, reason, tokens)
-  local words = noted.head and line.tail(try, served, reason, tokens)
+  local words = noted.packed and line.tail(try, served, reason, tokens)
   if words then
-    return exchange.note_line(handle, noted.head .. words)
-  elseif noted.head then
+    return exchange.note_line(handle, words)
+  elseif noted.packed then
     exchange.notes_of(handle)
-    noted.head = nil
+    noted.packed = nil
   end
   exchange.note(handle, { attempts = noted.attempts, served = served, reason = reason, tokens = tokens })
 end
