@@ -357,6 +357,9 @@ def test_a_policy_that_is_edited_often_takes_no_other_s_place() -> None:
         made.tables["*|auto"] = found.of(revision=f"r{number}")
         assert made.request(BODY).state.decoded == 1
     assert made.request(b'{"model":"b"}').state.decoded == 0
+    # And what it was like before is not kept.
+    made.tables["*|auto"] = found.of(revision="r0")
+    assert made.request(BODY).state.decoded == 1
 
 
 def test_a_name_longer_than_any_is_not_looked_for_and_not_repeated() -> None:
