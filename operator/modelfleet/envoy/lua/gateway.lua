@@ -17,9 +17,8 @@ jit.off(true, true) -- as in judge.lua; the reader alone has loops
 -- The reader has a path for each shape of body. Where all of them do not fit, LuaJIT throws everything away, again and
 -- again, and a request costs half as much more.
 require("jit.opt").start("maxtrace=4000", "maxmcode=4096")
--- Little is kept from one request to the next, half a megabyte: to walk through it as often as LuaJIT would is dearer than
--- the room, most of all for long bodies, of which each is garbage as a whole.
-collectgarbage("setpause", 1000)
+-- Little is kept from one request to the next: to walk through it as often as LuaJIT would is dearer than the room.
+collectgarbage("setpause", 400)
 
 local PREFIX = "/v1/"
 local ID = "x-request-id"

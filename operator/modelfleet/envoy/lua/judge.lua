@@ -8,7 +8,7 @@ local usage = require("usage")
 
 -- Few loops and many calls of Envoy's: LuaJIT would compile without end here, for a third of what a request costs.
 jit.off()
-collectgarbage("setpause", 400) -- as in gateway.lua, and nothing long is left behind here
+collectgarbage("setpause", 400) -- as in gateway.lua
 
 local AGAIN, UPSTREAM = "x-modelfleet-again", "x-modelfleet-upstream"
 local LONGEST_HELD = 32 * 1024 * 1024
