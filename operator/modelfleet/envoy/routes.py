@@ -58,7 +58,7 @@ def render_policy(policy: PolicyPlan, gateway: Gateway) -> Iterator[XdsResource]
         host.routes.append(_route(policy, way, stream=False))
     # By this one the script reads the plan, before it has chosen; nothing is sent by it.
     host.routes.append(Route(name="plan", match=RouteMatch(prefix="/"), route=RouteAction(cluster=GATE)))
-    # By which the script knows the plan again: what it takes of a host costs thrice what it takes of a route.
+    # By which the script knows the plan again: to ask the host for it takes two objects of Envoy's more.
     version = struct_of({"version": f"{metadata['policy']} {metadata['revision']}"})
     for route in host.routes:
         route.metadata.filter_metadata[NAMESPACE].CopyFrom(version)
