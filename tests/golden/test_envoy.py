@@ -25,7 +25,7 @@ KINDS = {
     "secrets": "envoy.extensions.transport_sockets.tls.v3.Secret",
 }
 """Types of resources by the word under which a case asks to show them."""
-LONGEST = 270
+LONGEST = 300
 
 
 def render(path: Path, *options: str) -> Result:

@@ -11,7 +11,7 @@ from tests.sizes import SOAK, scale
 from tests.support.luajit import fetch_of, plain, required, runtime
 from tests.support.request_bodies import a_body, a_chat, expected, expected_kind
 
-FULL_SLICE = 16384
+FULL_SLICE = 65536
 PATHS = ("model", "model.model", "messages.user", "input.n", "tools.工具.model", "prompt.", "", "models.stream")
 
 

@@ -7,7 +7,7 @@ from lupa import luajit21
 
 from tests.support.luavalues import to_lua
 
-OURS = "modelfleet"
+OURS, SENT = "modelfleet", "modelfleet.sent"
 
 
 class Notes:
@@ -76,12 +76,12 @@ def began_of(notes: Notes) -> int:
 
 def is_packed(notes: Notes) -> bool:
     """Whether all that is noted of it is a text."""
-    return bool(notes.of().get("packed"))
+    return bool(notes.of(SENT).get("packed"))
 
 
 def written_out(notes: Notes) -> dict[str, Any]:
     """What such a text says."""
-    times, identity, policy, rule, tier, target, numbers, written = notes.of()["packed"].split("\n", 7)
+    times, identity, policy, rule, tier, target, numbers, written = notes.of(SENT)["packed"].split("\n", 7)
     began, length, passes = map(int, times.split())
     kind, *found = numbers.split()
     place, spot, seen, bound, total, till, start, size = map(float, found)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelfleet.envoy.display import display_resource
@@ -32,6 +32,12 @@ class Table:
 
     host: dict[str, Any] = field(default_factory=dict)
     routes: Sequence[Route] = (Route(),)
+
+    def of(self, **host: Any) -> "Table":
+        """The same table of another policy, or of another revision of it."""
+        carried = {**self.host, **host}
+        version = {"version": f"{carried['policy']} {carried['revision']}"}
+        return Table(carried, [replace(route, metadata=version) for route in self.routes])
 
 
 Tables = dict[str, Table]

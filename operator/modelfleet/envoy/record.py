@@ -12,8 +12,14 @@ TIME = "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%"
 Filter = Mapping[str, Any]
 TYPE = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
 WORDS: Filter = {"string_match": {"prefix": '"'}}
+FURTHER_WORDS: Filter = {"string_match": {"prefix": ","}}
 NO_WORDS: Filter = {"bool_match": False}
 """What was written out into fields is noted as false: a note does not go away."""
+UNHEARD = (
+    ',"status":0,"reason":"abandoned","ms":0}],"served":null,"skipped":null,"reason":null,'
+    '"tokens":{"in":null,"out":null}'
+)
+"""How the line goes on of a request of which nobody heard again."""
 WHOSE = ("policy", "revision", "tenant", "feature", "step", "class")
 WHERE = ("model", "rule", "score", "tier", "target", "rung", "stream", "path", "host")
 
@@ -22,14 +28,15 @@ def access_logs(gateway: Gateway) -> list[dict[str, Any]]:
     """The same record in four ways, of which each request takes one.
 
     Envoy looks up each field of a JSON format by itself, for as much as a whole hop costs in all: the script has the
-    most of a common line ready, and one beside it for a request of which it never hears again. A format cannot say "or
-    an empty list", and the attempts are what readers walk through; nor can a line say "or null".
+    most of a common line ready, what is known when a request is sent and how it goes on. Of a request of which it never
+    hears again there is only the first. A format cannot say "or an empty list", and the attempts are what readers walk
+    through; nor can a line say "or null".
     """
-    written, unwritten = _if("line", WORDS), _if("line", NO_WORDS, otherwise=True)
+    written, unwritten = _if("line", FURTHER_WORDS), _if("line", NO_WORDS, otherwise=True)
     begun, unbegun = _if("first", WORDS), _if("first", NO_WORDS, otherwise=True)
     sent, unsent = _if("sent", {"bool_match": True}), _if("sent", {"bool_match": False}, otherwise=True)
     name = gateway.name
-    lines = (line_format(name, "line", "%RESPONSE_DURATION%"), line_format(name, "first", "null"))
+    lines = (line_format(name, _noted("line"), "%RESPONSE_DURATION%"), line_format(name, UNHEARD, "null"))
     whole, first = ({"text_format_source": {"inline_string": words}} for words in lines)
     return [
         _log(gateway, written, whole),
@@ -59,13 +66,13 @@ def _both(*conditions: Filter) -> Filter:
     return {"and_filter": {"filters": list(conditions)}}
 
 
-def line_format(gateway: str, note: str, first_byte: str) -> str:
-    """The record whose part the script has under this note. What stands here as it is has no letter to be escaped."""
+def line_format(gateway: str, further: str, first_byte: str) -> str:
+    """The record that begins as the script has noted. What stands here as it is has no letter to be escaped."""
     begin = f'{{"v":{VERSION},"time":"{TIME}","gateway":{_literal(gateway)},'
     status = '"status":%RESPONSE_CODE%,"flags":"%RESPONSE_FLAGS%","details":"%RESPONSE_CODE_DETAILS%",'
     size = '"bytes":{"in":%BYTES_RECEIVED%,"out":%BYTES_SENT%},'
     time = f'"ms":{{"total":%DURATION%,"firstByte":{first_byte}}},"would":{{}}}}\n'
-    return f"{begin}{_noted(note)},{status}{size}{time}"
+    return f"{begin}{_noted('first')}{further},{status}{size}{time}"
 
 
 def _literal(words: str) -> str:

@@ -50,13 +50,18 @@ def render_policy(policy: PolicyPlan, gateway: Gateway) -> Iterator[XdsResource]
     name = f"{policy.key.namespace}/{policy.key.name}"
     routes = RouteConfiguration(name=name)
     host = routes.virtual_hosts.add(name=name, domains=["*"], retry_policy=_retries())
-    host.metadata.filter_metadata[NAMESPACE].CopyFrom(struct_of(_metadata(policy)))
+    metadata = _metadata(policy)
+    host.metadata.filter_metadata[NAMESPACE].CopyFrom(struct_of(metadata))
     host.request_body_buffer_limit.value = max(gateway.buffer_bytes, LONGEST_HELD)
     for way in map(way_to, policy.targets):
         host.routes.append(_route(policy, way, stream=True))
         host.routes.append(_route(policy, way, stream=False))
     # By this one the script reads the plan, before it has chosen; nothing is sent by it.
     host.routes.append(Route(name="plan", match=RouteMatch(prefix="/"), route=RouteAction(cluster=GATE)))
+    # By which the script knows the plan again: to ask the host for it takes two objects of Envoy's more.
+    version = struct_of({"version": f"{metadata['policy']} {metadata['revision']}"})
+    for route in host.routes:
+        route.metadata.filter_metadata[NAMESPACE].CopyFrom(version)
     yield resource_of(name, routes, [policy.key])
     # A scope that nobody can ask for, as it has no host: by it Envoy has the routes before a name moves to them.
     yield _scope(f"/{name}", name, [policy.key])

@@ -315,11 +315,22 @@ def test_a_plan_is_decoded_once_in_each_revision() -> None:
     tiers = [{"name": "new", "models": carried["plan"]["tiers"][0]["models"]}]
     carried["plan"] = {**carried["plan"], "tiers": tiers}
     assert decision_of(made.request(BODY).noted)["tier"] == "light"
-    carried["revision"] = "r2"
+    made.tables["*|auto"] = made.tables["*|auto"].of(revision="r2")
     handled = made.request(BODY)
     assert (handled.state.decoded, decision_of(handled.noted)["tier"]) == (1, "new")
     assert decision_of(handled.noted)["revision"] == "r2"
     assert made.request(BODY).state.decoded == 0
+
+
+def test_a_table_whose_routes_name_no_version_yet_is_served_by_its_host() -> None:
+    """As while a gateway already has a newer script, and not yet the routes."""
+    made = script()
+    for revision in ("r1", "r1", "r2"):
+        found = made.tables["*|auto"].of(revision=revision)
+        made.tables["*|auto"] = replace(found, routes=[replace(it, metadata={}) for it in found.routes])
+        assert decision_of(made.request(BODY).noted)["revision"] == revision
+    made.tables["*|auto"] = found
+    assert [made.request(BODY).state.decoded for _ in range(2)] == [1, 0]
 
 
 def test_two_names_of_one_policy_share_its_plan() -> None:
@@ -332,7 +343,7 @@ def test_a_worker_does_not_remember_plans_without_end() -> None:
     found = made.tables["*|auto"]
     decoded = []
     for number in [*range(most), 0, most, 0]:
-        made.tables = {"*|auto": replace(found, host={**found.host, "policy": f"default/p{number}"})}
+        made.tables = {"*|auto": found.of(policy=f"default/p{number}")}
         decoded.append(made.request(BODY).state.decoded)
     assert decoded == [1] * most + [0, 1, 1]
 
@@ -340,12 +351,15 @@ def test_a_worker_does_not_remember_plans_without_end() -> None:
 def test_a_policy_that_is_edited_often_takes_no_other_s_place() -> None:
     made = script(serves={"models": ["auto"]})
     found = made.tables["*|auto"]
-    made.tables["*|b"] = replace(found, host={**found.host, "policy": "default/other"})
+    made.tables["*|b"] = found.of(policy="default/other")
     assert made.request(b'{"model":"b"}').state.decoded == 1
     for number in range(4200):
-        made.tables["*|auto"] = replace(found, host={**found.host, "revision": f"r{number}"})
+        made.tables["*|auto"] = found.of(revision=f"r{number}")
         assert made.request(BODY).state.decoded == 1
     assert made.request(b'{"model":"b"}').state.decoded == 0
+    # And what it was like before is not kept.
+    made.tables["*|auto"] = found.of(revision="r0")
+    assert made.request(BODY).state.decoded == 1
 
 
 def test_a_name_longer_than_any_is_not_looked_for_and_not_repeated() -> None:
@@ -357,6 +371,6 @@ def test_a_name_longer_than_any_is_not_looked_for_and_not_repeated() -> None:
 
 
 def test_a_route_without_a_plan_sends_nothing_anywhere() -> None:
-    made = Script({"*|auto": Table({"policy": "default/p", "revision": "r1"})})
+    made = Script({"*|auto": Table({"policy": "default/p", "revision": "r1"}).of()})
     with pytest.raises(luajit21.LuaError):
         made.request(BODY)

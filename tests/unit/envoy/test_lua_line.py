@@ -39,6 +39,8 @@ DECISION: dict[str, Any] = {
 TRY = {"target": "team/m", "status": 200, "reason": "ok", "ms": 12}
 SERVED = {"tier": "light", "model": "team/m", "hardware": "gpu", "endpoint": "10.0.0.1:80"}
 TOKENS = {"in": 3, "out": 4}
+END = b"\n"
+"""Between what is noted when a request is sent and how it goes on: a line has none in it."""
 ODD = [*(chr(code) for code in [*range(32), 127]), '"', "\\", *(chr(0xDC00 + byte) for byte in range(128, 256))]
 """Each byte that does not stand for itself in JSON, or may not be text at all."""
 PLAIN = "".join(chr(code) for code in range(32, 127) if chr(code) not in '"\\')
@@ -46,13 +48,15 @@ PLAIN = "".join(chr(code) for code in range(32, 127) if chr(code) not in '"\\')
 
 def line_of(decision: Any, served: Any, tokens: Any = TOKENS, attempt: Any = TRY) -> str | None:
     head = line.head(to_lua(lua, decision))
+    first = head and line.first(head, to_lua(lua, attempt))
     given = (attempt, served, decision.get("reason"), tokens)
     tail = line.tail(*(None if it is None else to_lua(lua, it) for it in given))
-    return None if head is None or tail is None else from_lua(head + tail)
+    return None if not first or tail is None else from_lua(first + END + tail)
 
 
 def by_script(words: str, decision: Any) -> dict[str, Any]:
-    return written(Notes(line=words, decision=decision, sent=True), decision)
+    first, further = words.split(END.decode())
+    return written(Notes(first=first, line=further, decision=decision, sent=True), decision)
 
 
 def by_envoy(decision: Any, served: Any, tokens: Any = TOKENS, attempt: Any = TRY) -> dict[str, Any]:

@@ -43,8 +43,7 @@ def opened(decision: dict[str, Any], state: dict[str, Any], began: int = NOW) ->
     """What is noted of it in fields, and the state of the gate, out of its text."""
     head = line.head(to_lua(lua, decision))
     packed = pack.close(to_lua(lua, decision), to_lua(lua, state), began, len(head))
-    tail = line.tail(to_lua(lua, {"target": "team/m", "status": 0, "reason": "abandoned", "ms": 0}))
-    found, kept = pack.open(packed, head + tail)
+    found, kept = pack.open(packed, line.first(head, to_lua(lua, {"target": "team/m"})))
     return from_lua(found), from_lua(kept)
 
 

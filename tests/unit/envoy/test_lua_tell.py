@@ -25,7 +25,7 @@ def looks(answer: dict[str, Any] | None = None) -> Looks:
     tiers = [{"name": name, "models": models} for name in ("light", "large")]
     ladder = {"falls": [2], **({"answer": answer} if answer else {})}
     plan = {"tiers": tiers, "rules": [], "ladder": ladder}
-    made = Looks({"*|auto": Table({"policy": "default/p", "revision": "r1", "plan": plan})})
+    made = Looks({"*|auto": Table({"policy": "default/p", "revision": "r1", "plan": plan}).of()})
     made.look({SCOPE: "*|auto"})
     return made
 

@@ -77,7 +77,16 @@ def test_a_request_that_has_not_been_decided_has_a_route_by_which_it_would_be_se
 def test_the_plan_stands_once_in_a_table_however_many_routes_there_are() -> None:
     made = host(plan(a=1))
     assert metadata(plan(a=1))["plan"] == {"a": 1}
-    assert all("metadata" not in route for route in made["routes"])
+    assert all("plan" not in route["metadata"]["filter_metadata"]["modelfleet"] for route in made["routes"])
+
+
+def test_each_route_names_the_version_of_the_plan_and_so_does_the_one_before_a_decision() -> None:
+    made, other = host(plan(a=1)), host(plan(a=2))
+    versions = [
+        {it["metadata"]["filter_metadata"]["modelfleet"]["version"] for it in one["routes"]} for one in (made, other)
+    ]
+    assert versions == [{f"team/p {metadata(plan(a=number))['revision']}"} for number in (1, 2)]
+    assert versions[0] != versions[1]
 
 
 @pytest.mark.parametrize(("most", "held"), [(5_000, 33 << 20), (100 << 20, (100 << 20) + 4096)])

@@ -9,12 +9,14 @@ jit.off(true, true) -- as in judge.lua
 
 local exchange = { ANY_HOST = "*" }
 
-local NAMESPACE, LADDER = "modelfleet", "modelfleet.ladder"
+local NAMESPACE, LADDER, SENT = "modelfleet", "modelfleet.ladder", "modelfleet.sent"
 local SCOPE = "x-modelfleet-scope"
 local MANY_PLANS = 4096
+local NONE = "" -- the version of a route that names none, as those of an operator that is older than this script
 
--- They last as long as the script does: a worker decodes a plan once in each revision.
-local plans, known = {}, 0
+-- They last as long as the script does: a worker decodes a plan once in each revision. By policy, and by what its routes
+-- say of it.
+local plans, versions, known = {}, {}, 0
 -- By host and name the plan to which they led last.
 local led, leads = {}, 0
 
@@ -31,22 +33,24 @@ function exchange.note_state(handle, state)
   handle:streamInfo():dynamicMetadata():set(LADDER, "state", state)
 end
 
--- A request that is sent. If nobody ever hears of it again, its record is the line that is noted here.
+-- A request that is sent. If nobody ever hears of it again, its record is the line that begins as is noted here. Apart
+-- from that stands what the next script has to read: whoever asks for a namespace is given all that is in it.
 function exchange.note_sent(handle, decision, state, try, began)
   local head = line.head(decision)
-  if not head then
+  local first = head and line.first(head, try)
+  if not first then
     exchange.note(handle, { decision = decision, sent = true, attempts = { try }, began = began })
     return exchange.note_state(handle, state)
   end
   local data = handle:streamInfo():dynamicMetadata()
-  data:set(NAMESPACE, "first", head .. line.tail(try))
-  data:set(NAMESPACE, "packed", pack.close(decision, state, began, #head))
+  data:set(NAMESPACE, "first", first)
+  data:set(SENT, "packed", pack.close(decision, state, began, #head))
   if state.kept then
     data:set(LADDER, "kept", state.kept)
   end
 end
 
--- What its line says by now.
+-- How its line goes on by now.
 function exchange.note_line(handle, words)
   handle:streamInfo():dynamicMetadata():set(NAMESPACE, "line", words)
 end
@@ -54,13 +58,14 @@ end
 -- What is noted of a request. Where that is one text, it is written out.
 function exchange.notes_of(handle)
   local data = handle:streamInfo():dynamicMetadata()
-  local noted = data:get(NAMESPACE) or {}
-  if not noted.packed then
+  local noted, sent = data:get(NAMESPACE) or {}, data:get(SENT)
+  if not (sent and sent.packed) then
     return noted
   end
-  local found, state = pack.open(noted.packed, noted.first)
+  local found, state = pack.open(sent.packed, noted.first)
   state.kept = (data:get(LADDER) or {}).kept
-  found.line, found.first, found.packed = false, false, false
+  found.line, found.first = false, false
+  data:set(SENT, "packed", false)
   exchange.note(handle, found)
   exchange.note_state(handle, state)
   found.last = noted.last
@@ -69,8 +74,9 @@ end
 
 -- The same for who needs no more than the first try, which is not written out then.
 function exchange.first_of(handle)
-  local noted = handle:streamInfo():dynamicMetadata():get(NAMESPACE) or {}
-  return noted.packed and pack.first(noted.packed, noted.first) or noted
+  local data = handle:streamInfo():dynamicMetadata()
+  local sent = data:get(SENT)
+  return sent and sent.packed and pack.first(sent.packed) or data:get(NAMESPACE) or {}
 end
 
 function exchange.state_of(handle)
@@ -102,24 +108,40 @@ function exchange.open_scope(handle, headers, host, name)
   handle:clearRouteCache()
 end
 
+local function keep_plan(plan)
+  if known >= MANY_PLANS then
+    plans, versions, known = {}, {}, 0 -- those of policies that are long gone go, too
+  end
+  local before = plans[plan.policy]
+  if before then
+    versions[before.version] = nil
+  else
+    known = known + 1
+  end
+  plans[plan.policy] = plan
+  if plan.version ~= NONE then
+    versions[plan.version] = plan
+  end
+end
+
 -- The plan of the policy that the open scope leads to, or nil where it leads to none.
 function exchange.plan_here(handle)
-  handle:metadata() -- the host is the one of the last route that was looked for, and this looks for one
+  local version = handle:metadata():get("version") or NONE -- this looks for a route
+  if versions[version] then
+    return versions[version]
+  end
+  -- The host is that of the last route that was looked for. To ask it takes two objects of Envoy's more.
   local data = handle:virtualHost():metadata()
   local policy, revision = data:get("policy"), data:get("revision")
   if not policy then
     return nil
   end
   local plan = plans[policy]
-  if not plan or plan.revision ~= revision then
-    if known >= MANY_PLANS then
-      plans, known = {}, 0 -- those of policies that are long gone go, too
-    end
-    known = known + (plans[policy] and 0 or 1)
+  if not plan or plan.revision ~= revision or plan.version ~= version then
     plan = plain.read(data:get("plan"))
-    plan.policy, plan.revision = policy, revision
+    plan.policy, plan.revision, plan.version = policy, revision, version
     plan.keeps, plan.passes = upstreams.wants(plan)
-    plans[policy] = plan
+    keep_plan(plan)
   end
   return plan
 end

@@ -59,12 +59,12 @@ end
 
 -- The record of an answer. Envoy writes what the line cannot say.
 local function record(handle, noted, try, served, reason, tokens)
-  local words = noted.head and line.tail(try, served, reason, tokens)
+  local words = noted.packed and line.tail(try, served, reason, tokens)
   if words then
-    return exchange.note_line(handle, noted.head .. words)
-  elseif noted.head then
+    return exchange.note_line(handle, words)
+  elseif noted.packed then
     exchange.notes_of(handle)
-    noted.head = nil
+    noted.packed = nil
   end
   exchange.note(handle, { attempts = noted.attempts, served = served, reason = reason, tokens = tokens })
 end

@@ -76,18 +76,24 @@ local function served_words(served)
   return tier and model and hardware and endpoint and "{" .. (tier .. model .. hardware .. endpoint):sub(2) .. "}"
 end
 
--- nil where Envoy has to write the record. What is not there yet is null: who served it, why, and the tokens.
+-- How a line begins whose end is not known yet: up to the target of its first try. nil as above.
+function line.first(head, try)
+  local target = text(try.target)
+  return target and head .. ',"attempts":[{"target":' .. target
+end
+
+-- How it goes on. nil as above, and what nobody told is null.
 function line.tail(try, served, reason, tokens)
-  local by, target = served_words(served), text(try.target)
-  if not by or not target then
+  local by = served_words(served)
+  if not by then
     return nil
   end
   local count = "null,\"out\":null}"
   if tokens then
     count = format('%.0f,"out":%.0f}', tokens["in"], tokens.out)
   end
-  return ',"attempts":[{"target":' .. target .. ',"status":' .. try.status .. ',"reason":"' .. try.reason .. '","ms":'
-    .. try.ms .. '}],"served":' .. by .. ',"skipped":null,"reason":' .. text(reason) .. ',"tokens":{"in":' .. count
+  return ',"status":' .. try.status .. ',"reason":"' .. try.reason .. '","ms":' .. try.ms .. '}],"served":' .. by
+    .. ',"skipped":null,"reason":' .. text(reason) .. ',"tokens":{"in":' .. count
 end
 
 return line

@@ -24,7 +24,7 @@ function pack.close(decision, state, began, length)
 end
 
 -- What every answer to a first try says of it.
-function pack.first(packed, words)
+function pack.first(packed)
   local began, length, passes, id, policy, rule, tier, target = match(packed, HEAD)
   return {
     decision = {
@@ -40,16 +40,18 @@ function pack.first(packed, words)
     attempts = { { target = target, status = 0, reason = "abandoned", ms = 0 } },
     sent = true,
     began = tonumber(began),
-    head = words:sub(1, tonumber(length)),
+    length = tonumber(length),
+    packed = true,
   }
 end
 
 -- All that was known when it was sent: what is noted of it in fields, and the state of the gate.
+-- `words` is how its line begins.
 function pack.open(packed, words)
-  local first = pack.first(packed, words)
-  local decision = line.decision(first.head)
+  local first = pack.first(packed)
+  local decision = line.decision(words:sub(1, first.length))
   decision.reason, decision.passes, decision.rung = "wanted", first.decision.passes, 0
-  first.decision, first.head = decision, nil
+  first.decision, first.length, first.packed = decision, nil, nil
   local at = select(2, packed:find(HEAD)) + 1
   local kind, place, spot, seen, bound, total, till, from, length, written = match(packed:sub(at), STATE)
   local state = {

@@ -21,7 +21,7 @@ local sized = require("table.new")
 local band, bor, bxor, rshift = bit.band, bit.bor, bit.bxor, bit.rshift
 local at = grammar.at
 
-local reader = { SLICE = 16384 } -- what a core's nearest memory holds, and twice
+local reader = { SLICE = 65536 } -- more at a time is what a long body costs least with
 
 local MAX_DEPTH = 512
 local CAPACITY = 65536
