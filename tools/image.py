@@ -75,9 +75,9 @@ def commands(name: str, order: Order, archive: Path) -> list[list[str]]:
     common = [*given, *labels, *(["--no-cache"] if order.fresh else []), "--tag", order.name]
     stamp = f"--timestamp={order.epoch}"
     if name == "docker":
-        # The daemon is asked for the archive: its own builder writes none, unless it keeps images as containerd does.
-        output = "--output=type=docker,rewrite-timestamp=true"
-        build = ["docker", "buildx", "build", "--provenance=false", *common, output, "."]
+        # Its own builder writes archives only where it keeps images as containerd does, and rewrites no times there:
+        # the daemon is asked for the archive, and the times are those that the Dockerfile sets.
+        build = ["docker", "buildx", "build", "--provenance=false", *common, "--output=type=docker", "."]
         return [build, ["docker", "save", "--output", str(archive), order.name]]
     if name == "podman":
         save = ["podman", "save", "--format", "docker-archive", "--output", str(archive), order.name]

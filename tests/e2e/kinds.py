@@ -8,17 +8,19 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from modelfleet.workloads.options import OURS
 from tests.e2e.cluster import Cluster
 from tests.e2e.real import IMAGE, timed
-from tests.testbed.api import Api
+from tests.testbed.api import Api, wait_for
 from tests.testbed.bed import expect
 
 NAME = "modelfleet-e2e"
@@ -51,9 +53,23 @@ def kind_cluster() -> Iterator[tuple[Cluster, dict[str, float]]]:
                 _kind("load", "image-archive", str(IMAGE))
             cluster = _cluster(kubeconfig, Path(folder, "ca.crt"))
             with closing(cluster.api):
+                with timed(took, "kind's own pods"):
+                    wait_for("kind's own pods", partial(at_rest, cluster.api), patience=180)
                 yield cluster, took
         finally:
             _kind("delete", "cluster", "--kubeconfig", str(kubeconfig))
+
+
+def at_rest(api: Api) -> bool:
+    """Whether all that kind runs itself is there: what came later would look as if the chart had left it."""
+    listed = [expect(api.get(f"/apis/apps/v1/{kind}"), HTTPStatus.OK) for kind in ("daemonsets", "deployments")]
+    return all(_is_whole(owner) for owners in listed for owner in owners["items"])
+
+
+def _is_whole(owner: Mapping[str, Any]) -> bool:
+    status = owner.get("status", {})
+    wanted = status.get("desiredNumberScheduled", owner["spec"].get("replicas"))
+    return "observedGeneration" in status and status.get("numberReady", status.get("readyReplicas", 0)) == wanted
 
 
 def _kind(*arguments: str) -> None:

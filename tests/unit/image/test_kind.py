@@ -1,12 +1,15 @@
 """`make e2e KIND=1`: what it lacks is said before anything is built, and a cluster is never left behind."""
 
 import sys
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e import __main__ as e2e
 from tests.e2e import kinds
+from tests.testbed.api import Answer, Api
 
 
 @pytest.fixture
@@ -55,3 +58,23 @@ def test_a_cluster_that_cannot_be_made_leaves_nothing_and_one_that_was_left_goes
     for line in (deleted, after):
         assert line.startswith("delete cluster ")
         assert line.endswith(f" --name {kinds.NAME}")
+
+
+class Young(Api):
+    """A cluster with one daemon and one deployment, as they were given."""
+
+    def __init__(self, daemon: dict[str, Any], deployment: dict[str, Any]) -> None:
+        self._has = {"daemonsets": daemon, "deployments": deployment}
+
+    def get(self, path: str) -> Answer:
+        return Answer(HTTPStatus.OK, {"items": [self._has[path.rpartition("/")[2]]]})
+
+
+def test_a_cluster_is_waited_for_until_what_it_runs_itself_is_there() -> None:
+    daemon = {"spec": {}, "status": {"observedGeneration": 1, "desiredNumberScheduled": 1, "numberReady": 1}}
+    deployment = {"spec": {"replicas": 2}, "status": {"observedGeneration": 1, "readyReplicas": 2}}
+    assert kinds.at_rest(Young(daemon, deployment))
+    # Nobody has looked at it yet, so that none of its pods is there to be counted.
+    unseen = {"spec": {}, "status": {"desiredNumberScheduled": 0, "numberReady": 0}}
+    assert not kinds.at_rest(Young(unseen, deployment))
+    assert not kinds.at_rest(Young(daemon, {"spec": {"replicas": 2}, "status": {"observedGeneration": 1}}))
