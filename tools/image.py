@@ -82,8 +82,9 @@ def commands(name: str, order: Order, archive: Path) -> list[list[str]]:
     if name == "podman":
         save = ["podman", "save", "--format", "docker-archive", "--output", str(archive), order.name]
         return [["podman", "build", stamp, *common, "."], save]
-    # Isolation by chroot works for who is not root, and within containers, too.
-    build = ["buildah", "bud", "--layers", "--isolation", "chroot", stamp, *common, "."]
+    # Isolation by chroot works for who is not root, and within containers, too. A stage that is only mounted in another
+    # one would leave its container behind.
+    build = ["buildah", "bud", "--layers", "--force-rm", "--isolation", "chroot", stamp, *common, "."]
     return [build, ["buildah", "push", order.name, f"docker-archive:{archive}:{order.name}"]]
 
 

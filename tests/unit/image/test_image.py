@@ -74,6 +74,8 @@ def test_every_builder_gets_the_arguments_and_one_time(name: str) -> None:
     assert build[build.index("--label") :][:2] == ["--label", "revision=abc"]
     # docker has it from the environment, and the files from the Dockerfile.
     assert ("--timestamp=400000000" in build) == (name != "docker")
+    # Each build would leave a container of the base behind.
+    assert ("--force-rm" in build) == (name == "buildah")
     assert "--no-cache" not in build
     assert "--no-cache" in commands(name, Order("name:1", 1, (), fresh=True), Path("/x.tar"))[0]
 
