@@ -77,7 +77,7 @@ def commands(name: str, order: Order, archive: Path) -> list[list[str]]:
     if name == "docker":
         # Its own builder writes archives only where it keeps images as containerd does, and rewrites no times there:
         # the daemon is asked for the archive, and the times are those that the Dockerfile sets.
-        build = ["docker", "buildx", "build", "--provenance=false", *common, "--output=type=docker", "."]
+        build = ["docker", "buildx", "build", *common, "--output=type=docker", "."]
         return [build, ["docker", "save", "--output", str(archive), order.name]]
     if name == "podman":
         save = ["podman", "save", "--format", "docker-archive", "--output", str(archive), order.name]
@@ -126,7 +126,9 @@ def build(order: Order, archive: Path) -> Contents:
     """Builds it into this archive; what the builder says is told only where it fails."""
     archive.parent.mkdir(parents=True, exist_ok=True)
     archive.unlink(missing_ok=True)
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(order.epoch)}
+    # A statement of where an image comes from has the time of its build in it. Old versions of buildx know no option.
+    plain = {"SOURCE_DATE_EPOCH": str(order.epoch), "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    environment = {**os.environ, **plain}
     for command in commands(builder(), order, archive):
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

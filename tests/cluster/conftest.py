@@ -15,7 +15,7 @@ from tests.chart.helm import Unavailable as NoHelm
 from tests.chart.helm import helm
 from tests.cluster.writing import Desk, make_model, writing
 from tests.rights.accounts import Account, Scope, grant
-from tests.rights.audit import audit_log
+from tests.rights.audit import WHOLE, audit_log
 from tests.rights.granted import Mode
 from tests.testbed.__main__ import crds
 from tests.testbed.api import wait_for
@@ -40,7 +40,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     built = time.monotonic()
     own_network = enter_namespace()
     with bed_folder() as folder:
-        control_plane = Bed(folder / "bed", assets, pods_answer=own_network, audit=audit_log(f"cluster-{os.getpid()}"))
+        control_plane = Bed(folder / "bed", assets, pods_answer=own_network, audit=audit_log(f"{WHOLE}-{os.getpid()}"))
         control_plane.start(crds())
         request.config.stash[REPORT] = [
             "control plane: " + ("build reused" if was_built else f"built in {built - began:.0f} s"),

@@ -17,10 +17,8 @@ def judged(seen: Mapping[Who, Seen]) -> list[str]:
 def compared(who: Who, seen: Seen, granted: set[Right]) -> Iterator[str]:
     """The same of one role in one mode."""
     for spot, times in sorted(seen.refused.items()):
-        # What was served at that very place, too, is a right that came a moment later than who uses it, or went first.
-        if spot not in seen.served:
-            where = f"refused to {spot.user} in {spot.namespace or 'the whole cluster'}"
-            yield f"missing: {who} {Right('', *spot.call)} (asked for {times} times, {where}, e.g. {seen.paths[spot]})"
+        where = f"refused to {spot.user} in {spot.namespace or 'the whole cluster'}"
+        yield f"missing: {who} {Right('', *spot.call)} (asked for {times} times, {where}, e.g. {seen.paths[spot]})"
     for right in sorted(seen.allowed.keys() - granted):
         how = f"asked for {seen.allowed[right]} times, by {right.part}"
         yield f"missing: {who} {right} ({how}, e.g. {seen.paths[right]})"
@@ -32,5 +30,5 @@ def told(seen: Mapping[Who, Seen]) -> str:
     """What was compared, in a line."""
     sizes = (f"{who} {len(seen.get(who, Seen()).allowed)} rights" for who in EVERYBODY)
     asked = sum(sum(one.allowed.values()) for one in seen.values())
-    refused = sum(sum(one.refused.values()) for one in seen.values())
-    return f"{asked:,} requests, and {refused:,} refused: {', '.join(sizes)}"
+    late = sum(one.late for one in seen.values())
+    return f"{asked:,} requests, and {late:,} refused that were served later: {', '.join(sizes)}"

@@ -33,12 +33,17 @@ AUDIT = {
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
+        {
+            "level": "Metadata",
+            "verbs": ["create", "patch", "delete"],
+            "resources": [{"group": "rbac.authorization.k8s.io", "resources": ["rolebindings", "clusterrolebindings"]}],
+        },
         {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
         {"level": "Metadata", "userGroups": [AUDITED, "system:serviceaccounts"]},
         {"level": "None"},
     ],
 }
-"""What our roles ask for, as users or as accounts of a release, and nothing that the cluster does by itself."""
+"""What our roles ask for, as users or as accounts of a release, and when roles are given and taken away."""
 STOP_ORDER = ("kwok", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 

@@ -25,7 +25,7 @@ WHERE = ("model", "rule", "score", "tier", "target", "rung", "stream", "path", "
 
 
 def access_logs(gateway: Gateway) -> list[dict[str, Any]]:
-    """The same record in four ways, of which each request takes one.
+    """The same record in four ways, of which each request takes one, by scripts of this version.
 
     Envoy looks up each field of a JSON format by itself, for as much as a whole hop costs in all: the script has the
     most of a common line ready, what is known when a request is sent and how it goes on. Of a request of which it never

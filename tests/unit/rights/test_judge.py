@@ -11,7 +11,7 @@ import pytest
 from tests.rights import judge
 from tests.rights.__main__ import main
 from tests.rights.accounts import ACCOUNTS, Scope, account_for, scope_of
-from tests.rights.audit import FOLDER, Seen, Who, audit_log, logs, read
+from tests.rights.audit import FOLDER, WHOLE, Seen, Who, audit_log, logs, read
 from tests.rights.granted import Mode, Right
 from tests.rights.judge import compared
 
@@ -32,7 +32,7 @@ def event(
         "requestURI": "/apis/apps/v1/namespaces/n/deployments/d?force=true",
         "verb": verb,
         "user": {"username": user},
-        "userAgent": "modelfleet/1",
+        "userAgent": "modelfleet-operator/1",
         "objectRef": {"resource": "deployments", "apiGroup": "apps", "namespace": "n", "name": "d"},
         "responseStatus": {"code": code},
         "annotations": {f"authorization.k8s.io/{key}": value for key, value in decision.items()},
@@ -79,14 +79,48 @@ def test_what_is_allowed_by_another_role_than_the_charts_is_missing(log: Path) -
     assert "by not of the chart: RBAC: allowed by RoleBinding" in line
 
 
-def test_a_right_that_came_late_in_a_namespace_is_not_missing_there_and_is_elsewhere(log: Path) -> None:
+def test_a_refusal_is_made_good_by_what_the_same_account_is_served_there_later(log: Path) -> None:
     assert list(compared(WHO, seen(log, refused("patch"), event()), {PATCHES})) == []
-    elsewhere = {"resource": "deployments", "apiGroup": "apps", "namespace": "other", "name": "d"}
-    (line,) = compared(WHO, seen(log, event(), refused("patch") | {"objectRef": elsewhere}), {PATCHES})
-    assert "patch deployments.apps (asked for 1 times, refused to operator-everywhere in other" in line
+    (line,) = compared(WHO, seen(log, event(), refused("patch")), {PATCHES})
+    assert "patch deployments.apps (asked for 1 times, refused to operator-everywhere in n" in line
     listed = refused("patch") | {"user": {"username": "operator-listed"}}
-    (line,) = compared(WHO, seen(log, event(), listed), {PATCHES})
+    (line,) = compared(WHO, seen(log, listed, event()), {PATCHES})
     assert "refused to operator-listed in n" in line
+
+
+def test_a_role_of_one_namespace_makes_nothing_good_in_another(log: Path) -> None:
+    elsewhere = {"resource": "deployments", "apiGroup": "apps", "namespace": "other", "name": "d"}
+    late, user = refused("patch") | {"objectRef": elsewhere}, "operator-everywhere"
+    assert list(compared(WHO, seen(log, late, event()), {PATCHES})) == []  # by a role of the whole cluster
+    reason = f'RBAC: allowed by RoleBinding "{user}:{WIDE}/n" of Role "{user}:{WIDE}" to User "{user}"'
+    here = event(annotations={"authorization.k8s.io/reason": reason})
+    (line,) = compared(WHO, seen(log, late, here), {PATCHES})
+    assert "refused to operator-everywhere in other" in line
+
+
+def test_one_api_server_makes_nothing_good_for_another(log: Path, tmp_path: Path) -> None:
+    (tmp_path / "2.log").write_text(json.dumps(event()))
+    log.write_text(json.dumps(refused("patch")))
+    (line,) = compared(WHO, read([log, tmp_path / "2.log"])[WHO], {PATCHES})
+    assert line.startswith("missing: operator (everywhere) patch deployments.apps")
+
+
+def test_a_release_whose_roles_were_taken_away_is_not_judged_until_they_are_back(log: Path) -> None:
+    def binding(verb: str) -> Event:
+        about = {"resource": "rolebindings", "name": "modelfleet-operator-home", "namespace": "installed"}
+        return event(verb, user="admin", objectRef=about)
+
+    late = refused() | {"user": {"username": "system:serviceaccount:installed:modelfleet-operator"}}
+    assert seen(log, binding("patch"), binding("delete"), late).refused == {}
+    assert len(seen(log, binding("delete"), binding("patch"), late).refused) == 1
+    assert len(seen(log, binding("delete"), refused()).refused) == 1, "of an account that is no release's"
+
+
+def test_what_admission_refuses_is_a_use_of_the_right_and_makes_nothing_good(log: Path) -> None:
+    ended = event(code=403, responseStatus={"code": 403, "message": "because it is being terminated"})
+    found = seen(log, refused("patch"), ended)
+    assert found.allowed == {PATCHES: 1}
+    assert len(found.refused) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,9 +144,9 @@ def test_an_account_of_a_release_is_judged_as_its_role_and_mode(log: Path, accou
 
 
 def test_what_a_test_asks_with_the_token_of_a_role_is_not_judged(log: Path) -> None:
-    tried = refused()
-    del tried["userAgent"]
-    assert seen(log, tried) == Seen()
+    nameless, named = refused(), refused() | {"userAgent": "modelfleet/test"}
+    del nameless["userAgent"]
+    assert seen(log, nameless, named) == Seen()
 
 
 def test_an_apply_that_makes_an_object_uses_the_right_to_create_it_and_is_told_of_where_it_lacks_it(log: Path) -> None:
@@ -185,11 +219,11 @@ def test_a_log_is_written_only_where_a_folder_is_named_and_begins_anew(
     assert logs(tmp_path / "audit") == []
 
 
-def test_a_log_of_a_part_tells_of_what_is_missing_and_not_of_what_nobody_used(
+def test_logs_of_a_part_tell_of_what_is_missing_and_not_of_what_nobody_used(
     log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(judge, "rights", lambda *_: {PATCHES, CREATES})  # who has no Helm cannot know the chart's
-    monkeypatch.setattr(sys, "argv", ["rights", "--part", str(log)])
+    monkeypatch.setattr(sys, "argv", ["rights", str(log.parent)])
     seen(log, event())
     assert main() == 0
     seen(log, event(), refused())
@@ -197,6 +231,7 @@ def test_a_log_of_a_part_tells_of_what_is_missing_and_not_of_what_nobody_used(
     said = capsys.readouterr().out
     assert "missing: operator (everywhere) delete deployments.apps" in said
     assert "extra" not in said
-    monkeypatch.setattr(sys, "argv", ["rights", str(log)])
+    assert "1.log: 1 requests" in said
+    (log.parent / f"{WHOLE}-1.log").write_text("")
     assert main() == 1
     assert "extra: xds (single) create deployments.apps" in capsys.readouterr().out
