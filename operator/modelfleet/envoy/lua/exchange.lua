@@ -9,6 +9,8 @@ jit.off(true, true) -- as in judge.lua
 
 local exchange = { ANY_HOST = "*" }
 
+-- While a gateway is upgraded, scripts of two versions meet at one request. Whoever changes what a note means gives it
+-- another name: a script leaves alone what it does not know.
 local NAMESPACE, LADDER, SENT = "modelfleet", "modelfleet.ladder", "modelfleet.sent"
 local SCOPE = "x-modelfleet-scope"
 local MANY_PLANS = 4096
@@ -63,6 +65,9 @@ function exchange.notes_of(handle)
     return noted
   end
   local found, state = pack.open(sent.packed, noted.first)
+  if not state then
+    return {}
+  end
   state.kept = (data:get(LADDER) or {}).kept
   found.line, found.first = false, false
   data:set(SENT, "packed", false)

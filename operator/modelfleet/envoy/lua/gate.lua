@@ -4,6 +4,7 @@ local budget = require("budget")
 local ending = require("ending")
 local exchange = require("exchange")
 local ladder = require("ladder")
+local replies = require("replies")
 local steer = require("steer")
 local upstreams = require("upstreams")
 
@@ -60,8 +61,18 @@ local function go(handle, headers, noted, state, rung, cause)
   steer.again(handle, headers, model.cluster, state.made, decision.stream)
 end
 
+-- Scripts of another version sent it, while a gateway is upgraded: what they would do next is not known here.
+local function give_up(handle)
+  local status, kind, body = replies.refusal("reset", "the model broke off")
+  handle:respond({ [":status"] = tostring(status), ["content-type"] = kind, ["retry-after"] = "1" }, body)
+end
+
 local function pass(handle, headers)
-  local noted, state = exchange.notes_of(handle), exchange.state_of(handle)
+  local noted = exchange.notes_of(handle)
+  if not noted.decision then
+    return give_up(handle)
+  end
+  local state = exchange.state_of(handle)
   local plan, now = exchange.plan_here(handle), handle:timestamp()
   local skipped = state.skipped or {}
   state.skipped = skipped

@@ -88,7 +88,7 @@ function envoy_on_response(handle)
   -- What is noted is read behind the wait: most answers need nothing of it before, and what is taken here is dead there.
   if ladder.failure(status, false) then
     noted = exchange.first_of(handle)
-    local failure = ladder.failure(status, noted.decision.passes)
+    local failure = noted.decision and ladder.failure(status, noted.decision.passes)
     if failure then
       return note_failure(handle, headers, noted, status, failure)
     end
@@ -101,6 +101,9 @@ function envoy_on_response(handle)
     headers = handle:headers()
   end
   noted = noted or exchange.first_of(handle)
+  if not noted.decision then
+    return -- sent by scripts of another version, while a gateway is upgraded: its answer passes as it is
+  end
   local decision, try = noted.decision, noted.attempts[#noted.attempts]
   try.status, try.reason, try.ms = status, "ok", math.max(0, handle:timestamp() - noted.began)
   local served = served_of(headers, decision)

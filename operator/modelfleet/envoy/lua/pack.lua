@@ -23,9 +23,12 @@ function pack.close(decision, state, began, length)
     .. d.rule .. "\n" .. (d.tier or NONE) .. "\n" .. d.target .. "\n" .. numbers .. s.written
 end
 
--- What every answer to a first try says of it.
+-- What every answer to a first try says of it. Nothing where scripts of another version packed it.
 function pack.first(packed)
   local began, length, passes, id, policy, rule, tier, target = match(packed, HEAD)
+  if not began then
+    return {}
+  end
   return {
     decision = {
       id = id ~= NONE and id or nil,
@@ -49,6 +52,9 @@ end
 -- `words` is how its line begins.
 function pack.open(packed, words)
   local first = pack.first(packed)
+  if not first.packed then
+    return first
+  end
   local decision = line.decision(words:sub(1, first.length))
   decision.reason, decision.passes, decision.rung = "wanted", first.decision.passes, 0
   first.decision, first.length, first.packed = decision, nil, nil
