@@ -70,9 +70,11 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=0)
         self._number = self._book.connected()
         self._house.connections.add(self)
+        loop = asyncio.get_running_loop()
         if self._house.ignoring:
-            self._transport.pause_reading()
-        self.task = asyncio.get_running_loop().create_task(self._serve())
+            # Not here: before 3.11.3 a transport begins to read behind this call, whatever it says.
+            loop.call_soon(self._transport.pause_reading)
+        self.task = loop.create_task(self._serve())
 
     def data_received(self, data: bytes) -> None:
         try:
