@@ -5,26 +5,14 @@ import sys
 
 import click
 
+from modelfleet.cli.roles import log_options, scope_options
+
 EXIT_UNUSABLE = 2
 URL = re.compile(r"http://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})/?")
 
 
 @click.command("operator")
-@click.option(
-    "-n",
-    "--namespace",
-    "namespaces",
-    multiple=True,
-    metavar="NAME",
-    help="Serve this namespace only; may be repeated.  [default: all]",
-)
-@click.option(
-    "--secrets-namespace",
-    "secrets",
-    multiple=True,
-    metavar="NAME",
-    help="Read Secrets in this namespace only; may be repeated.  [default: all that are served]",
-)
+@scope_options
 @click.option("--metrics", metavar="ADDR:PORT", help="Serve /metrics, /healthz and /readyz there.  [default: nowhere]")
 @click.option(
     "--kube-api-qps",
@@ -43,14 +31,6 @@ URL = re.compile(r"http://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})/?")
     help="So many writes may come at once.",
 )
 @click.option(
-    "--resync",
-    type=click.FloatRange(5, 3600),
-    default=150.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="List everything anew about this often, to find what the watches missed.",
-)
-@click.option(
     "--prometheus",
     default="",
     metavar="URL",
@@ -66,10 +46,7 @@ URL = re.compile(r"http://((?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})/?")
     help="Ask this xds replica what gateways acknowledged: its --metrics address; may be repeated.  "
     "[default: those of the Service in its own namespace]",
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
-)
+@log_options
 def command(  # noqa: PLR0913, PLR0917 - an option each
     namespaces: tuple[str, ...],
     secrets: tuple[str, ...],
@@ -93,14 +70,9 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     """
     from modelfleet.app.logs import set_up
     from modelfleet.app.operator import OperatorOptions, run_operator
-    from modelfleet.cli.lint import check_label
     from modelfleet.kube.errors import Unusable
     from modelfleet.workloads.options import OURS, Options
 
-    for name in namespaces:  # in what there cannot be nothing would ever be found, and nobody would know why
-        check_label(name, "'-n' / '--namespace'")
-    for name in secrets:
-        check_label(name, "'--secrets-namespace'")
     children = Options(prometheus, image or OURS)
     replicas = tuple(map(_replica, xds))
     set_up(log_format, log_level)

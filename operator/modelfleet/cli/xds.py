@@ -8,6 +8,7 @@ import click
 
 from modelfleet.cli.addresses import Reader
 from modelfleet.cli.gatewayspec import FORM
+from modelfleet.cli.roles import log_options, scope_options
 from modelfleet.cli.tls import listener_options, tls_options
 
 if TYPE_CHECKING:
@@ -51,31 +52,9 @@ class Served(NamedTuple):
     "bootstrap` was given), tls-min (TLSv1.2 or TLSv1.3). May be repeated.  [default: default=0.0.0.0:8080,"
     "max-body=4Mi,records=/dev/stdout]",
 )
-@click.option(
-    "-n",
-    "--namespace",
-    "namespaces",
-    multiple=True,
-    metavar="NAME",
-    help="Serve this namespace only; may be repeated.  [default: all]",
-)
-@click.option(
-    "--secrets-namespace",
-    "secrets",
-    multiple=True,
-    metavar="NAME",
-    help="Read Secrets in this namespace only; may be repeated.  [default: all that are served]",
-)
+@scope_options
 @click.option(
     "--metrics", metavar="ADDR:PORT", help="Serve /metrics, /healthz, /readyz and /acks there.  [default: nowhere]"
-)
-@click.option(
-    "--resync",
-    type=click.FloatRange(5, 3600),
-    default=150.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="List everything anew about this often, to find what the watches missed.",
 )
 @click.option(
     "--upstream",
@@ -103,10 +82,7 @@ class Served(NamedTuple):
 @listener_options(
     "For a relay: the certificate that its Envoy shows to callers, which is then told of in metrics.", "The key of it."
 )
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option(
-    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
-)
+@log_options
 @click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - an option each
     context: click.Context,
@@ -173,12 +149,7 @@ def _check(context: click.Context, *, relays: bool, has_cache: bool) -> None:
 def _central(served: Served, namespaces: tuple[str, ...], secrets: tuple[str, ...], resync: float) -> None:
     from modelfleet.app.xds import XdsOptions, run_xds
     from modelfleet.cli.gatewayspec import read_gateways
-    from modelfleet.cli.lint import check_label
 
-    for name in namespaces:  # in what there cannot be nothing would ever be found, and nobody would know why
-        check_label(name, "'-n' / '--namespace'")
-    for name in secrets:
-        check_label(name, "'--secrets-namespace'")
     listen, gateways, metrics, tls, _ = served
     if tls and listen.startswith("/"):
         raise click.UsageError(
