@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.dataplane.support.answers import Answer
 from tests.dataplane.support.client import CHAT, Request, chat
 from tests.dataplane.support.ledger import Load
 from tests.dataplane.support.upstream import ScriptedUpstream
@@ -93,6 +94,22 @@ def test_a_removed_model_takes_only_its_own_tier_along(up: Up, folder: Path) -> 
     assert by(up.ask("two")) == "a"
     save(folder / "gone.yaml", small_engine("gone"))
     up.until_served(lambda answer: by(answer) == "gone", "two", x_feature="gone")
+
+
+def test_a_removed_model_is_asked_no_more_while_its_last_replica_still_answers(up: Up, folder: Path) -> None:
+    # Its engine refuses any name but its own, which nobody knows any more.
+    save(folder / "leaving.yaml", sim("leaving"))
+    save(folder / "left.yaml", policy("left", "leaving", "a", degrade=[{"tier": "t-a"}]))
+    up.until_served(lambda answer: by(answer) == "leaving", "left")
+    (folder / "leaving.yaml").unlink()
+    seen = list[Answer]()
+
+    def has_fallen(answer: Answer) -> bool:
+        seen.append(answer)
+        return by(answer) == "a"
+
+    up.until_served(has_fallen, "left")
+    assert {answer.status for answer in seen} == {200}
 
 
 def test_an_engine_that_crashes_is_told_and_started_again(up: Up, folder: Path) -> None:

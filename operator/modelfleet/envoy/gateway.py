@@ -51,7 +51,7 @@ def _targets(plan: GatewayPlan, world: World, recall: Recall) -> Iterator[XdsRes
         yield from recall.of(("target", plan.gateway.name, target.name), _target, target, plan.gateway, owners)
         if target.host is None and target.model not in own:
             own.add(target.model)
-            endpoints = world.endpoints.get(target.model, ())
+            endpoints = world.endpoints.get(target.model, ()) if target.declared else ()
             yield recall.of(("endpoints", plan.gateway.name, target.model), render_endpoints, target.model, endpoints)
         yield from _secret(target, world, secrets)
 

@@ -43,6 +43,8 @@ class TargetPlan:
 
     name: str
     model: Key
+    declared: bool
+    """Whether there is such a model. One that is gone is asked no more, though its last replicas still end."""
     alias: str
     """What its engine calls the model."""
     breaker: BreakerPlan

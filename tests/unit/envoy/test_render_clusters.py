@@ -19,7 +19,7 @@ GATEWAY = Gateway("default", roots="/roots.pem")
 
 
 def target(host: HostPlan | None = None, breaker: tuple[int, int] = (5, 10_000), slow_start_ms: int = 0) -> TargetPlan:
-    return TargetPlan("team/m/x", M, "alias", BreakerPlan(*breaker), 250, slow_start_ms, 1, host)
+    return TargetPlan("team/m/x", M, True, "alias", BreakerPlan(*breaker), 250, slow_start_ms, 1, host)
 
 
 def host(

@@ -26,7 +26,7 @@ MOST_TRIES = 12
 def target(*, secret: tuple[Key, str] | None = None, hosted: bool = False, tries: int = MOST_TRIES) -> TargetPlan:
     host = HostPlan(True, "a.example.com", 443, "/v1", "", secret, passes_through=False)
     breaker = BreakerPlan(5, 10_000)
-    return TargetPlan("team/m/x", M, "alias", breaker, 250, 0, tries, host if hosted or secret else None)
+    return TargetPlan("team/m/x", M, True, "alias", breaker, 250, 0, tries, host if hosted or secret else None)
 
 
 def way(made: TargetPlan) -> Any:

@@ -151,7 +151,15 @@ def test_a_gateway_that_nobody_names_has_a_plan_all_the_same() -> None:
 
 def test_a_target_is_a_model_as_one_breaker_sees_it() -> None:
     assert target("model: {name: engine-name}") == TargetPlan(
-        "default/m", Key("ModelDeployment", "default", "m"), "engine-name", BreakerPlan(5, 10_000), 1_000, 0, 2, None
+        name="default/m",
+        model=Key("ModelDeployment", "default", "m"),
+        declared=True,
+        alias="engine-name",
+        breaker=BreakerPlan(5, 10_000),
+        connect_ms=1_000,
+        slow_start_ms=0,
+        tries=2,
+        host=None,
     )
 
 
@@ -209,7 +217,7 @@ def test_a_model_with_a_share_nowhere_is_no_target_and_one_named_twice_is_one() 
 
 def test_a_model_that_is_gone_is_a_target_of_its_own_name() -> None:
     (found,) = planned(policy()).targets
-    assert (found.name, found.alias, found.host) == ("default/m", "m", None)
+    assert (found.name, found.declared, found.alias, found.host) == ("default/m", False, "m", None)
 
 
 def test_a_model_of_another_namespace_is_another_one() -> None:

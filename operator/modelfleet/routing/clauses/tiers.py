@@ -63,6 +63,7 @@ def _target(key: Key, model: ModelDeployment | None, breaker: BreakerPlan, conne
     return TargetPlan(
         name=_name(key, breaker, connect_ms),
         model=key,
+        declared=model is not None,
         alias=spec.model.name if spec else key.name,
         breaker=breaker,
         connect_ms=connect_ms,
