@@ -26,6 +26,7 @@ from modelfleet.routing.facts import check_facts
 from modelfleet.routing.gateways import plan_gateways
 from modelfleet.routing.isolation import check_isolation
 from modelfleet.routing.looks import check_looks
+from modelfleet.routing.nearby import check_nearby
 from modelfleet.routing.plan import GatewayPlan
 from modelfleet.routing.reach import check_reach
 from modelfleet.routing.shadow import check_shadows
@@ -50,6 +51,7 @@ ALONE: tuple[Callable[[FleetSnapshot], Iterable[Finding]], ...] = (
     check_times,
     check_isolation,
     check_transport,
+    check_nearby,
     check_support,
 )
 """What is said of an object whatever else policies claim."""

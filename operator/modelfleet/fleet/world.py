@@ -53,6 +53,8 @@ class World:
     """The ready replicas of each model."""
     secrets: Mapping[Key, Mapping[str, "Hidden"]] = field(default_factory=lambda: MappingProxyType({}))
     """What is in the Secrets that may be read."""
+    in_cluster: bool = False
+    """Whether gateways run in pods, so that what is on their own machine is nobody's model."""
 
 
 @dataclass(frozen=True, slots=True)

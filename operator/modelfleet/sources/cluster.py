@@ -55,7 +55,7 @@ def cluster_snapshot(
     slices = _by_model(_values(store, "EndpointSlice", Slice), names)
     return replace(
         fleet,
-        world=World(endpoints=Places(pods, nodes, fleet.classes).endpoints(slices)),
+        world=World(endpoints=Places(pods, nodes, fleet.classes).endpoints(slices), in_cluster=True),
         nodes=tuple(nodes),
         pods=_by_model(pods, names),
         workloads=_by_model(_values(store, "Deployment", Workload), names),

@@ -134,6 +134,15 @@ CASES = {
         lambda at: at.make(with_key("m", at.namespace, "keys"), tokens="sesame"),
         lambda at: at.make(with_key("m", at.namespace, "keys", "tokens")),
     ),
+    "a hosted model in the gateway's own pod": Case(
+        "ModelDeployment",
+        "m",
+        "Accepted",
+        "InvalidValue",
+        "spec.external.url: in a cluster this is the gateway's own pod, or its node: name a host that pods reach",
+        lambda at: at.make(hosted("m", at.namespace, external={"url": "http://127.0.0.1:8080/v1"})),
+        lambda at: at.make(hosted("m", at.namespace)),
+    ),
     "a class that no node is of": Case(
         "HardwareClass",
         "HW",

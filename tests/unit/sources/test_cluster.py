@@ -60,6 +60,7 @@ def test_how_classes_stand_is_read_from_the_statuses_and_the_rest_is_told() -> N
     snapshot = cluster_snapshot(store, parsed(store), 90.0, {key: (trouble,)})
     assert snapshot.standing == {key: {"gpu": Standing("Full", 60.0)}}
     assert (snapshot.now, snapshot.refused) == (90.0, {key: (trouble,)})
+    assert snapshot.world.in_cluster
 
 
 def test_what_is_known_of_how_classes_stand_counts_before_what_is_written() -> None:
