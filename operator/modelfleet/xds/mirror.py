@@ -20,7 +20,7 @@ from modelfleet.xds.naming import named_in
 from modelfleet.xds.owning import owned, with_owners
 from modelfleet.xds.references import Reference
 from modelfleet.xds.state import GatewayResources, gateway_resources
-from modelfleet.xds.subscription import WILDCARD
+from modelfleet.xds.subscription import ABSENT, WILDCARD
 from modelfleet.xds.types import CLUSTER, ENDPOINTS, PHASE_OF, PUSH_ORDER, ROUTES, SCOPE, SECRET
 
 Request = Any
@@ -189,11 +189,10 @@ class Mirror:
                 self._held[it.type_url][it.name] = it
 
     def _versions(self, type_url: str) -> dict[str, str]:
-        """What the gateway may be said to have."""
+        """What is here. Of what the gateway refused no version is named: it comes again, or is told to be gone."""
         return {
-            name: it.version
+            name: it.version if self._refused.get((type_url, name), ("", ""))[0] != it.version else ABSENT
             for name, it in self._held[type_url].items()
-            if self._refused.get((type_url, name), ("", ""))[0] != it.version
         }
 
     def _take(self, response: Response, of_type: dict[str, XdsResource]) -> _Open:

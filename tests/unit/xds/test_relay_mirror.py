@@ -210,7 +210,7 @@ def test_what_is_refused_though_no_response_waits_for_it_is_told_by_a_new_stream
     assert owes_word(mirror)
     requests = {it.type_url: it for it in mirror.hello(WHO)}
     assert not owes_word(mirror)
-    assert dict(requests[CLUSTER].initial_resource_versions) == {}
+    assert dict(requests[CLUSTER].initial_resource_versions) == {"a": ""}
     mirror.on_response(sent(CLUSTER, FLEET[0], nonce="3"))
     assert said(mirror.on_settled(refusal_of(FLEET[0]))) == [("3", "no")]
     assert not owes_word(mirror)
@@ -220,6 +220,18 @@ def test_what_one_gateway_took_is_not_lost_because_the_next_one_refuses_it() -> 
     mirror = kept(*FLEET)
     mirror.on_settled(refusal_of(FLEET[2], message="the port is taken"))
     assert kept_by(mirror) == versions(mirror.latest()) == versions_of(*FLEET)
+
+
+@pytest.mark.parametrize("goes", [False, True])
+def test_what_a_gateway_refuses_that_another_took_comes_again_or_goes_when_the_server_is_back(goes: bool) -> None:
+    mirror, central, spare = kept(*FLEET, cluster("b", eds="ends")), AdsStream(), cluster("b", eds="ends")
+    mirror.on_settled(refusal_of(spare))
+    central.on_resources(gateway_resources(FLEET if goes else (*FLEET, spare)))
+    requests = mirror.hello(WHO)
+    while answers := [it for request in requests for it in central.on_request(request)]:
+        requests = [it for answer in answers for it in mirror.on_response(answer)] + mirror.on_settled(())
+    assert ("b" in kept_by(mirror)) is not goes
+    assert settled_version(central) == gateway_resources(FLEET if goes else (*FLEET, spare)).version
 
 
 def test_what_was_refused_is_asked_of_the_next_gateway() -> None:
