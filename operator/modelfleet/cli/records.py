@@ -32,13 +32,14 @@ def _status(_context: click.Context, _option: click.Parameter, value: str | None
 def _reason(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     from difflib import get_close_matches
 
+    from modelfleet.findings import printable
     from modelfleet.sources.reasons import REASONS
 
     if value is None or value in REASONS:
         return value
     close = get_close_matches(value.lower(), REASONS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"the reasons are {', '.join(REASONS)}"
-    raise click.BadParameter(f"{value} is no reason: {hint}")
+    raise click.BadParameter(f"{printable(value)} is no reason: {hint}")
 
 
 def _since(_context: click.Context, _option: click.Parameter, value: str | None) -> "datetime | None":

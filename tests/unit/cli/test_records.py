@@ -128,7 +128,7 @@ def test_since_leaves_out_what_is_older_and_what_has_no_time(many: Path) -> None
         (["--limit", "0"], "--limit"),
         (["--reason", "timout"], "timout is no reason: did you mean timeout?"),
         (["--reason", "Timeout"], "did you mean timeout?"),
-        (["--reason", "zzz"], "zzz is no reason: the reasons are wanted, answer,"),
+        (["--reason", "zzz\x1b"], "zzz\\x1b is no reason: the reasons are wanted, answer,"),
         (["--id", "a", "--summary"], "use one of them"),
         (["--state", "somewhere"], "use one of them"),
     ],

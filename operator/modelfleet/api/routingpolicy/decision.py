@@ -14,7 +14,7 @@ from modelfleet.api.scalars.numbers import Bound, Comparison
 from modelfleet.findings import Reason
 
 LAST_WITH_WORDS, FIRST_ERROR = 203, 400
-"""What lies between these has no body, or sends the caller elsewhere."""
+"""What lies between these has no body, has a part of one, or sends the caller elsewhere."""
 
 HeaderText = Annotated[String, Field(max_length=256)]
 
@@ -63,7 +63,7 @@ AnswerStatus = Annotated[
     Field(ge=200, le=599),
     Rule(
         name="answer-status",
-        cel="self <= 203 || self >= 400",
+        cel=f"self <= {LAST_WITH_WORDS} || self >= {FIRST_ERROR}",
         broken=unless(lambda status: status <= LAST_WITH_WORDS or status >= FIRST_ERROR),
         message="must be 200 to 203, or 400 to 599 for an error: an answer has words",
         example="204",
