@@ -33,6 +33,7 @@ from modelfleet.routing.shadow import check_shadows
 from modelfleet.routing.size import check_size
 from modelfleet.routing.times import check_times
 from modelfleet.routing.transport import check_transport
+from modelfleet.routing.unseen import check_unseen
 from modelfleet.routing.unsupported import check_support
 from modelfleet.workloads.check import check_children
 from modelfleet.workloads.options import Options
@@ -46,6 +47,7 @@ ALONE: tuple[Callable[[FleetSnapshot], Iterable[Finding]], ...] = (
     check_reach,
     check_shadows,
     check_facts,
+    check_unseen,
     check_looks,
     check_size,
     check_times,

@@ -19,6 +19,7 @@ from modelfleet.findings import dotted
 from modelfleet.fleet.parse import Invalid, Valid, parse_object
 from tests.sizes import scale
 from tests.support.documents import document
+from tests.support.formats import FORMATS
 from tests.support.generated import generated
 from tests.testbed.api import Answer
 from tests.testbed.bed import Bed
@@ -59,6 +60,31 @@ def test_the_api_server_and_the_models_agree_on_generated_objects(
 def test_what_only_just_keeps_a_rule_is_taken_by_the_api_server(bed: Bed, kind: str) -> None:
     rules = yaml.safe_load(ALLOWED.read_text(encoding="utf-8"))[kind]
     documents = [document(kind, **change) for changes in rules.values() for change in changes]
+    assert [text for one in documents if (text := disagreement(bed, one))] == []
+
+
+def hosted(url: Any) -> dict[str, Any]:
+    return document("ModelDeployment", engine=None, external={"url": url})
+
+
+def asking(**when: Any) -> dict[str, Any]:
+    return document("RoutingPolicy", rules=[{"name": "a", "when": when, "tier": "light"}])
+
+
+PLACES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "url": hosted,
+    "answer-status": lambda status: document("RoutingPolicy", degrade=[{"answer": {"status": status, "body": "busy"}}]),
+    "request-item": lambda item: asking(missing=[item]),
+    "header-names": lambda headers: asking(headers=headers),
+    "header-names-unique": lambda headers: asking(headers=headers),
+}
+"""Where a value stands whose rule is more than a pattern, or a long one."""
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_api_server_takes_and_refuses_the_same_values(bed: Bed, name: str) -> None:
+    (form,) = (form for form in FORMATS if form.rule.name == name)
+    documents = [PLACES[name](value) for value in (*form.good, *form.bad)]
     assert [text for one in documents if (text := disagreement(bed, one))] == []
 
 

@@ -19,7 +19,12 @@ CONDITIONS = st.fixed_dictionaries(
         "stream": st.booleans(),
         "path": st.sampled_from([*PATHS, "/*", "/a*", "/a/*"]),
         "promptBytes": st.builds("{}{}".format, st.sampled_from(sorted(SIGNS)), st.integers(0, 4)),
-        "headers": st.dictionaries(st.sampled_from(["x", "X", "y"]), st.sampled_from(VALUES), min_size=1, max_size=2),
+        "headers": st.lists(
+            st.tuples(st.sampled_from(["x", "X", "y"]), st.sampled_from(VALUES)),
+            min_size=1,
+            max_size=2,
+            unique_by=lambda header: header[0].lower(),
+        ).map(dict),
         "missing": st.lists(st.sampled_from(NAMES), min_size=1, unique=True),
         "empty": st.lists(st.sampled_from(NAMES), min_size=1, unique=True),
     },

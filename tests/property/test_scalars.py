@@ -2,6 +2,7 @@
 
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from ipaddress import AddressValueError, IPv6Address
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from modelfleet.api.scalars.addresses import Url
 from modelfleet.api.scalars.duration import Duration
 from modelfleet.api.scalars.numbers import Bound, Comparison, Overprovisioning, Price, Share
 from modelfleet.api.scalars.quantity import Quantity
@@ -96,6 +98,22 @@ NEAR_QUANTITIES = st.builds(
 def test_a_duration_means_what_its_parts_come_to(text: str) -> None:
     expected, duration = milliseconds(text), read(Duration, text)
     assert (duration and duration.milliseconds) == expected
+
+
+GROUPS = st.lists(st.sampled_from(["", "0", "1", "fe80", "FFFF", "12345", "g"]) | st.just("a"), min_size=1, max_size=10)
+
+
+@given(GROUPS.map(":".join) | GROUPS.map("::".join) | st.builds("{}::{}".format, *[GROUPS.map(":".join)] * 2))
+@example("::")
+@example("1:2:3:4:5:6:7:8")
+@example("1:2:3:4:5:6:7::")
+@example("::1:2:3:4:5:6:7:8")
+def test_a_host_in_brackets_is_an_address(text: str) -> None:
+    try:
+        expected = text != "" and bool(IPv6Address(text))
+    except AddressValueError:
+        expected = False
+    assert (read(Url, f"https://[{text}]:8080/v1") is not None) == expected
 
 
 @given(NEAR_QUANTITIES | st.text(max_size=6))

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.meta import ObjectMeta
+from modelfleet.api.routingpolicy.decision import AnswerStatus
 from modelfleet.api.routingpolicy.sharing import TrafficClasses
 from modelfleet.api.rule import Rule
 from modelfleet.api.scalars.addresses import Image, ModelSource, RequestPath, Url
@@ -128,7 +129,20 @@ FORMATS = (
     _texts(
         RequestItem,
         "messages metadata.ticket a.0 _a header:x-class",
-        ("", "$.messages", "a..b", ".a", "a.", "0a", "a[0]", "header:", "header:x y", "Header:x"),
+        (
+            "",
+            "$.messages",
+            "a..b",
+            ".a",
+            "a.",
+            "0a",
+            "a[0]",
+            "header:",
+            "header:x y",
+            "Header:x",
+            "header:x-modelfleet-tier",
+            "header:X-ModelFleet-Tier",
+        ),
     ),
     _texts(BodyPath, "confidence result.confidence a.0.b", ("", "result[0]", "a..b", "a.", "0", "header:x", "$.a")),
     _texts(SecretEntry, "token a.b TLS_KEY -", ("", "a b", "a/b", "ä")),
@@ -136,7 +150,9 @@ FORMATS = (
     _texts(Currency, "USD EUR", ("", "usd", "US", "E R", "ÄÖÜ")),
     _texts(
         Url,
-        "http://a https://api.example.com/v1 https://10.0.0.1:8443/ https://[::1]:8080/v1 http://localhost:65535 https://A.b",
+        "http://a https://api.example.com/v1 https://10.0.0.1:8443/ https://[::1]:8080/v1 http://localhost:65535 https://A.b"
+        " https://[::] https://[1:2:3:4:5:6:7:8] https://[1:2:3:4:5:6:7::] https://[::2:3:4:5:6:7:8]"
+        " https://[fe80::1:FFFF]/v1 https://a--b.c-d.e",
         (
             "",
             "api.example.com/v1",
@@ -154,6 +170,19 @@ FORMATS = (
             "https://a-",
             "HTTPS://a",
             "https://[::1",
+            "https://[1:2:3]/v1",
+            "https://[1:2:3:4:5:6:7:8:9]",
+            "https://[1:2:3:4::5:6:7:8]",
+            "https://[1::2::3]",
+            "https://[:1]",
+            "https://[1:]",
+            "https://[12345::]",
+            "https://[::ffff:10.0.0.1]",
+            "https://[]",
+            "https://a..com/v1",
+            "https://a.-b.c",
+            "https://a-.b",
+            "https://a.",
             "https://a/ä",
         ),
     ),
@@ -224,6 +253,18 @@ FORMATS = (
         next(rules_of(HEADERS)),
         ({"x-class": "batch"}, {"X_Class": "", "a": "b"}),
         ({"x class": "a"}, {"": "a"}, {"X-ModelFleet-Tier": "a"}, {"a" * 65: "b"}),
+    ),
+    Format(
+        HEADERS,
+        tuple(rules_of(HEADERS))[1],
+        ({"x-a": "a", "x_a": "a", "X-B": "a"},),
+        ({"X-A": "a", "x-a": "a"}, {"x-a": "a", "b": "", "x-A": "b"}),
+    ),
+    Format(
+        AnswerStatus,
+        next(rules_of(AnswerStatus)),
+        (200, 201, 203, 400, 404, 429, 503, 599),
+        (204, 205, 206, 207, 299, 300, 301, 304, 307, 399),
     ),
     Format(
         TrafficClasses,

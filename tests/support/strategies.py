@@ -94,7 +94,7 @@ HOSTED = some(
     price=st.fixed_dictionaries({"inputPerMillionTokens": PRICES, "outputPerMillionTokens": PRICES}),
 )
 
-ANSWERS = some({"body": st.text(min_size=1, max_size=5)}, status=st.integers(200, 599))
+ANSWERS = some({"body": st.text(min_size=1, max_size=5)}, status=st.integers(200, 203) | st.integers(400, 599))
 WHEN = some(
     {"stream": FLAGS},
     headers=st.dictionaries(HEADERS, WORDS, min_size=1, max_size=2),

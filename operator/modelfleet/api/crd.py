@@ -7,7 +7,7 @@ import yaml
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.meta import GROUP, VERSION, Column, Kind
 from modelfleet.api.resource import Resource
-from modelfleet.api.schema import Schema, put_rules, structural
+from modelfleet.api.schema import Schema, put_notes, put_rules, structural
 from modelfleet.api.shape import bare
 
 HEADER = "# Generated from the models by `make generate`; edit those.\n"
@@ -56,7 +56,7 @@ def object_schema(resource: type[Resource]) -> Schema:
     """The schema of a whole object: what we ask for, what we report, and nothing about metadata."""
     field = resource.model_fields["spec"]
     spec = {**structural(bare(field.annotation)), "description": field.description}
-    return put_rules(
+    schema = put_rules(
         {
             "type": "object",
             "description": resource.__doc__,
@@ -71,6 +71,7 @@ def object_schema(resource: type[Resource]) -> Schema:
         },
         (*resource.RULES, *resource.TRANSITIONS),
     )
+    return put_notes(schema, resource.NOTES)
 
 
 def _subresources(kind: Kind) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A resource as a whole: a spec that keeps its kind's rules, under a name."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -18,6 +19,8 @@ class Resource(Model):
     STATUS: ClassVar[type[Status]]
     RULES: ClassVar[tuple[Rule, ...]]
     TRANSITIONS: ClassVar[tuple[Transition, ...]] = ()
+    NOTES: ClassVar[Mapping[str, str]] = {}
+    """What is to be said behind the descriptions of fields, by paths such as `spec.tiers[*].models`."""
 
     api_version: Literal["modelfleet.dev/v1alpha1"] = "modelfleet.dev/v1alpha1"
     kind: str

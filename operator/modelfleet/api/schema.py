@@ -3,7 +3,8 @@
 Structural means: every node has one type, nothing is said by reference, and what is said by `anyOf` repeats no type.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -70,16 +71,32 @@ def put_rules(schema: Schema, rules: tuple[Rule | Transition, ...]) -> Schema:
     """The schema, with each rule at the places that it names."""
     for rule in rules:
         for pattern in (rule.at,) if isinstance(rule, Transition) else rule.at:
-            schema = _put(schema, split(pattern), rule)
+            schema = _at(schema, split(pattern), partial(_ruled, rule=rule))
     return schema
 
 
-def _put(schema: Schema, pattern: tuple[str, ...], rule: Rule | Transition) -> Schema:
+def put_notes(schema: Schema, notes: Mapping[str, str]) -> Schema:
+    """The schema, with each note behind the description of the field that it is about."""
+    for pattern, note in notes.items():
+        schema = _at(schema, split(pattern), partial(_noted, note=note))
+    return schema
+
+
+def _ruled(schema: Schema, rule: Rule | Transition) -> Schema:
+    return with_rules(schema, rule)
+
+
+def _noted(schema: Schema, note: str) -> Schema:
+    return {**schema, "description": f"{schema['description']} {note}"}
+
+
+def _at(schema: Schema, pattern: tuple[str, ...], change: Callable[[Schema], Schema]) -> Schema:
+    """The schema, with the part that the pattern leads to changed."""
     if not pattern:
-        return with_rules(schema, rule)
+        return change(schema)
     step, rest = pattern[0], pattern[1:]
     if step != "*":
         fields = schema["properties"]
-        return {**schema, "properties": {**fields, step: _put(fields[step], rest, rule)}}
+        return {**schema, "properties": {**fields, step: _at(fields[step], rest, change)}}
     children = "items" if schema["type"] == "array" else "additionalProperties"
-    return {**schema, children: _put(schema[children], rest, rule)}
+    return {**schema, children: _at(schema[children], rest, change)}

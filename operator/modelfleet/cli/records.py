@@ -29,6 +29,19 @@ def _status(_context: click.Context, _option: click.Parameter, value: str | None
     return value
 
 
+def _reason(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    from difflib import get_close_matches
+
+    from modelfleet.findings import printable
+    from modelfleet.sources.reasons import REASONS
+
+    if value is None or value in REASONS:
+        return value
+    close = get_close_matches(value.lower(), REASONS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"the reasons are {', '.join(REASONS)}"
+    raise click.BadParameter(f"{printable(value)} is no reason: {hint}")
+
+
 def _since(_context: click.Context, _option: click.Parameter, value: str | None) -> "datetime | None":
     from datetime import UTC, datetime, timedelta
 
@@ -49,7 +62,7 @@ def _since(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option("--model", metavar="NAME", help="Only where this model was asked for, tried or served.")
 @click.option("--tier", metavar="NAME", help="Only where this tier was wanted or served.")
 @click.option("--status", callback=_status, metavar="STATUS", help="Only with this status, such as 503 or 5xx.")
-@click.option("--reason", metavar="REASON", help="Only with this reason, such as timeout.")
+@click.option("--reason", callback=_reason, metavar="REASON", help="Only with this reason, such as timeout.")
 @click.option("--since", callback=_since, metavar="DURATION", help="Only what began so long ago or later, such as 15m.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
 @click.option("--state", metavar="DIR", type=click.Path(path_type=Path), help="The state folder of `modelfleet up`.")
@@ -104,6 +117,7 @@ class _Reading:
         self._wanted = wanted
         self._places = places
         self._bad = 0
+        self._read = self._fitting = 0
         self._told: list[BadLine] = []
         self.absent: list[Absent] = []
 
@@ -119,12 +133,17 @@ class _Reading:
             elif isinstance(found, BadLine):
                 self._bad += 1
                 self._told += [found] * (len(self._told) < TOLD)
-            elif self._wanted.holds(found):
-                yield found
+            else:
+                self._read += 1
+                if self._wanted.holds(found):
+                    self._fitting += 1
+                    yield found
 
     def tell(self) -> None:
         for path in self.absent:
             click.echo(_sentence(f"{path.path}: {path.problem}"), err=True)
+        if self._read and not self._fitting and self._wanted.id is None:
+            click.echo(_sentence(f"no record of {self._read} fits"), err=True)
         if not self._bad:
             return
         some = f"{self._bad} lines are no records"

@@ -17,12 +17,13 @@ from xds.type.v3 import typed_struct_pb2 as _struct
 from modelfleet.envoy.attempt import attempt_filters, script
 from modelfleet.envoy.callers import readiness, secured
 from modelfleet.envoy.errors import local_replies
-from modelfleet.envoy.names import NAMESPACE, OURS, SCOPE, TOLD
+from modelfleet.envoy.names import NAMESPACE, SCOPE, TOLD
 from modelfleet.envoy.record import access_logs
 from modelfleet.envoy.resource import XdsResource, resource_of
 from modelfleet.envoy.skipping import unless_answered_with
 from modelfleet.envoy.typed import PREFIX, parse, struct_in_json
 from modelfleet.fleet.world import Gateway
+from modelfleet.routing.stripped import NAMES, PREFIXES
 
 # Imported for their descriptors: a message inside of a message is found by its name.
 _NAMED = (_file, _gzip, _decompressor, _health, _lua, _router, _manager, _struct, _tls)
@@ -82,8 +83,8 @@ def _http(gateway: Gateway) -> dict[str, Any]:
 
 def _strip() -> dict[str, Any]:
     # Before anything looks at a request: what is taken off by a route is taken off too late.
-    prefixes = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in (OURS, "x-envoy-")]
-    mutations = [*prefixes, {"remove": "x-request-id"}]
+    prefixes = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in PREFIXES]
+    mutations = [*prefixes, *({"remove": name} for name in NAMES)]
     name = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return {"name": "strip", "typed_config": struct_in_json(name, {"mutations": mutations})}
 

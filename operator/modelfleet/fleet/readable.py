@@ -6,7 +6,7 @@ from modelfleet.findings import Condition, Finding, Key, Reason
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.fleet.world import Hidden
 
-PATH = ("spec", "external", "credentials", "secretRef")
+PATH = ("spec", "external", "credentials", "secretRef", "key")
 
 
 def check_readable(snapshot: FleetSnapshot) -> Iterator[Finding]:

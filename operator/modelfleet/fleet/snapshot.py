@@ -108,4 +108,6 @@ def entries_of(raw: Any) -> frozenset[str] | None:
 def _names(raw: Mapping[str, Any]) -> Iterator[str]:
     for name in ("data", "stringData", "binaryData"):
         part = raw.get(name)
-        yield from part if isinstance(part, Mapping) else ()
+        # A null is no entry to the API server either, and what else is no text it refuses. What a text says is not
+        # looked at: one that is no base64 may come from a tool that encrypts, and becomes an entry.
+        yield from (key for key, text in part.items() if isinstance(text, str)) if isinstance(part, Mapping) else ()

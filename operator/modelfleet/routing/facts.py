@@ -13,13 +13,14 @@ from modelfleet.fleet.snapshot import FleetSnapshot
 def check_facts(snapshot: FleetSnapshot) -> Iterator[Finding]:
     """Conditions that never hold, and limits that cannot tell callers apart."""
     for policy in snapshot.policies.values():
-        for path, when in _conditions(policy):
+        for path, when in conditions(policy):
             for field, message in _never(when, policy.spec):
                 yield Finding(policy.key, (*path, field), Reason.NEVER_MATCHES, message, Severity.WARNING)
         yield from _limits(policy)
 
 
-def _conditions(policy: RoutingPolicy) -> Iterator[tuple[Path, When]]:
+def conditions(policy: RoutingPolicy) -> Iterator[tuple[Path, When]]:
+    """Everything that the policy asks of requests, and where."""
     for index, rule in enumerate(policy.spec.rules or ()):
         if rule.when:
             yield ("spec", "rules", index, "when"), rule.when

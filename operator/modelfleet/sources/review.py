@@ -1,7 +1,7 @@
 """Everything that can be said of manifests without a cluster: each object alone, then all of them side by side."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -12,7 +12,7 @@ from modelfleet.fleet.parse import Foreign, Invalid, Parsed, parse_object
 from modelfleet.fleet.snapshot import entries_of, readable_snapshot
 from modelfleet.sources.files import Source
 from modelfleet.sources.reading.documents import Document, Position, objects, read_documents
-from modelfleet.sources.reading.problems import Origin
+from modelfleet.sources.reading.problems import QUOTE_IT, Origin, Problem
 from modelfleet.sources.reading.yaml import positions
 
 NOBODY = Key("", "", "")
@@ -104,10 +104,23 @@ def _read(source: Source, namespace: str, review: Review, entries: dict[Key, fro
         review.findings.append(_about_text(source.name, Position(1, 1), (), Reason.UNREADABLE, source.problem or ""))
         return
     for document in read_documents(source.data):
+        seen = [*_objects(source.name, document, namespace, review, entries)]
+        unknown = {
+            (*one.base, *finding.path)
+            for one in seen
+            for finding in one.findings
+            if finding.reason is Reason.UNKNOWN_FIELD
+        }
         for problem in document.problems:
-            where = problem.position, problem.path, problem.reason, problem.message
+            where = problem.position, problem.path, problem.reason, _advised(problem, unknown)
             review.findings.append(_about_text(source.name, *where))
-        yield from _objects(source.name, document, namespace, review, entries)
+        yield from seen
+
+
+def _advised(problem: Problem, unknown: Collection[Path]) -> str:
+    """What is wrong with the text. Quotes are no remedy for a key that is no field under any reading of it."""
+    readings = [(*problem.path[:-1], reading) for reading in ("true", "false")]
+    return problem.message.removesuffix(QUOTE_IT if any(path in unknown for path in readings) else "")
 
 
 def _objects(

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from modelfleet.api.routingpolicy.unenforced import ENFORCED
 from modelfleet.findings import Key
 from modelfleet.fleet.parse import key_of
-from modelfleet.routing.unsupported import ENFORCED
 from tests.support.hostile import names
 from tests.support.hostile.damage import Damage, damaged
 from tests.support.hostile.dice import Dice

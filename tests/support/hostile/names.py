@@ -241,21 +241,16 @@ URLS = (
     ),
     *("https://localhost:1/v1", f"http://localhost:{PORT}/v1", f"http://LOCALHOST:{PORT}/V1", "http://localhost:1"),
     *(
-        "http://[::ffff:127.0.0.1]:1/v1",
+        "http://[::ffff:7f00:1]:1/v1",
         "http://127.1:1",
         "http://0x7f.1:1",
         "http://2130706433:1",
-        "http://[1:2:3]:1/v1",
     ),
     *(
         "http://127.0.0.999:1",
-        "http://a..localhost:1",
-        "http://[..]:1",
-        "http://[127.0.0.1]:1",
-        "http://[:::]:1",
         "http://0:1",
     ),
-    *("http://" + "x" * 300 + ".localhost:1", "http://" + "a." * 150 + "localhost:1", "http://a-.localhost:1/v1"),
+    *("http://" + "x" * 300 + ".localhost:1", "http://" + "a." * 150 + "localhost:1", "http://a--a.localhost:1/v1"),
 )
 FREE_TEXTS = tuple(text for text in TEXTS if text and "\ud800" not in text)
 """For fields that take any text but none. Halves of surrogate pairs reach them as U+FFFD, and damage brings those."""

@@ -143,7 +143,7 @@ class Clauses:
         made = dice.some(
             0.12,
             {},
-            headers=lambda: {name: dice.choice(names.texts(256, empty=True)) for name in dice.several(names.HEADERS)},
+            headers=self.headers,
             path=lambda: dice.choice(names.PATHS),
             step=word,
             feature=word,
@@ -157,9 +157,14 @@ class Clauses:
         )
         return made or {"stream": dice.often(0.5)}
 
+    def headers(self) -> Spec:
+        chosen = {name.lower(): name for name in self.dice.several(names.HEADERS)}
+        return {name: self.dice.choice(names.texts(256, empty=True)) for name in chosen.values()}
+
     def answer(self) -> Spec:
         body = names.texts(4096)
-        return self.dice.some(HALF, {"body": lambda: self.dice.choice(body)}, status=lambda: self.dice.whole(200, 599))
+        statuses = (200, 203, 400, self.dice.whole(400, 599), 599)
+        return self.dice.some(HALF, {"body": lambda: self.dice.choice(body)}, status=lambda: self.dice.choice(statuses))
 
     def classify(self) -> Spec:
         bounds = [f"<0.{number + 1:02}" for number in range(len(self.tiers) - 1)]

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from modelfleet.cli.main import main
+from modelfleet.sources.reasons import REASONS
 
 TIME = "2026-11-21T15:35:52.423Z"
 PROGRAM = [sys.executable, "-m", "modelfleet"]
@@ -125,6 +126,9 @@ def test_since_leaves_out_what_is_older_and_what_has_no_time(many: Path) -> None
         (["--status", "5x"], "must be a status such as 503"),
         (["--status", "600"], "must be a status such as 503"),
         (["--limit", "0"], "--limit"),
+        (["--reason", "timout"], "timout is no reason: did you mean timeout?"),
+        (["--reason", "Timeout"], "did you mean timeout?"),
+        (["--reason", "zzz\x1b"], "zzz\\x1b is no reason: the reasons are wanted, answer,"),
         (["--id", "a", "--summary"], "use one of them"),
         (["--state", "somewhere"], "use one of them"),
     ],
@@ -160,6 +164,21 @@ def test_nothing_is_read_after_the_decision_that_is_asked_for(many: Path) -> Non
     result = records("--id", "b", many)
     assert result.stdout.count("decision") == 1
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("output", ["text", "json", "wide"])
+def test_who_asks_for_what_is_not_there_hears_so(many: Path, output: str) -> None:
+    result = records("-o", output, "--reason", "budget", many)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "modelfleet records: no record of 5 fits\n"
+    many.write_text("")
+    assert records("-o", output, "--reason", "budget", many).stderr == ""
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_can_be_asked_for(many: Path, reason: str) -> None:
+    many.write_text(line("a", reason=reason) + line("b", reason="x"))
+    assert shown("--reason", reason, many) == ["a"]
 
 
 def test_an_id_that_is_not_there_exits_1(many: Path) -> None:

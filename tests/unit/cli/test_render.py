@@ -106,7 +106,7 @@ def test_a_secret_that_is_there_and_of_no_use_refuses_its_model() -> None:
     broken = {**SECRET, "stringData": {"token": "two\nlines"}}
     result, resources = rendered(policy(), model(HOSTED % ("keys", "token")), broken)
     assert result.exit_code == 1
-    assert "ModelDeployment default/m: error: spec.external.credentials.secretRef: entry" in result.stderr
+    assert "ModelDeployment default/m: error: spec.external.credentials.secretRef.key: entry" in result.stderr
     assert names(resources, "Secret") == []
 
 

@@ -98,7 +98,7 @@ def said(secret: dict[str, str] | None) -> list[str]:
     world = World(secrets={} if secret is None else {KEYS: {name: Hidden(text) for name, text in secret.items()}})
     findings = list(check_readable(replace(fleet(model(HOSTED)), world=world)))
     assert all((it.reason, it.condition) == (Reason.SECRET_NOT_FOUND, Condition.RESOLVED_REFS) for it in findings)
-    assert all(it.path == ("spec", "external", "credentials", "secretRef") for it in findings)
+    assert all(it.path == ("spec", "external", "credentials", "secretRef", "key") for it in findings)
     return [it.message for it in findings]
 
 

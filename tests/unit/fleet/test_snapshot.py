@@ -69,6 +69,9 @@ def test_only_secrets_and_config_maps_have_entries() -> None:
     assert entries_of({**raw, "data": {"a": "x"}, "stringData": {"b": "y"}}) == frozenset({"a", "b"})
     assert entries_of(raw) == frozenset()
     assert entries_of({**raw, "data": "broken", "binaryData": None}) == frozenset()
+    assert entries_of(
+        {**raw, "data": {"a": None, "b": 7, "c": ["x"]}, "stringData": {"d": None, "e": ""}}
+    ) == frozenset({"e"})
     assert entries_of({**raw, "apiVersion": "v2"}) is None
     assert entries_of({**raw, "kind": "Pod"}) is None
     assert entries_of("text") is None

@@ -2,12 +2,13 @@
 
 import pytest
 
+from modelfleet.api.routingpolicy.unenforced import ENFORCED
 from modelfleet.findings import Finding, Reason, Severity
 from modelfleet.routing.facts import check_facts
 from modelfleet.routing.isolation import check_isolation
 from modelfleet.routing.times import check_times
 from modelfleet.routing.transport import check_transport
-from modelfleet.routing.unsupported import ENFORCED, check_support
+from modelfleet.routing.unsupported import check_support
 from tests.support.documents import fleet, model, policy
 
 ACCESS = "access: {apiKeys: {secretRefs: [{name: keys}]}}"
@@ -96,9 +97,10 @@ def test_a_bound_is_held_against_the_default_of_the_whole() -> None:
 
 def test_what_is_said_to_loopback_needs_no_tls() -> None:
     external = "{{engine: null, external: {{url: 'http://{}/v1'}}}}"
-    for host in ("127.0.0.1:8000", "localhost", "[::1]:80"):
+    for host in ("127.0.0.1:8000", "127.8.9.10", "localhost", "LocalHost:80", "[::1]:80", "[0:0::1]"):
         assert list(check_transport(fleet(model(external.format(host))))) == []
-    assert len(list(check_transport(fleet(model(external.format("models.example.com")))))) == 1
+    for host in ("models.example.com", "localhost.evil.com", "127.example.com", "localhosts", "128.0.0.1", "[::11]"):
+        assert len(list(check_transport(fleet(model(external.format(host)))))) == 1, host
 
 
 def test_an_empty_clause_asks_for_nothing_and_is_not_told() -> None:

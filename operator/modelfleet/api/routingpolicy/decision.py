@@ -7,9 +7,14 @@ from pydantic_core import PydanticCustomError
 
 from modelfleet.api.model import Distinct, Flag, Integer, Model, Number, Ordered, String
 from modelfleet.api.routingpolicy.tiers import WeightedModel
+from modelfleet.api.rule import Rule, unless
 from modelfleet.api.scalars.addresses import RequestPath
 from modelfleet.api.scalars.names import ByHeader, DnsLabel, RequestItem, Word
 from modelfleet.api.scalars.numbers import Bound, Comparison
+from modelfleet.findings import Reason
+
+LAST_WITH_WORDS, FIRST_ERROR = 203, 400
+"""What lies between these has no body, has a part of one, or sends the caller elsewhere."""
 
 HeaderText = Annotated[String, Field(max_length=256)]
 
@@ -33,7 +38,8 @@ class When(Model):
     stream: Flag | None = Field(default=None, description="Whether the caller asks for a stream.")
     missing: Distinct[RequestItem] | None = Field(
         default=None,
-        description="Holds when any of these is absent or null: dotted body paths, or header:NAME.",
+        description="Holds when any of these is absent or null: dotted body paths, or header:NAME. Lists are not"
+        " entered: what would be in one is always absent.",
         min_length=1,
         max_length=16,
     )
@@ -52,10 +58,27 @@ Condition = Annotated[When, BeforeValidator(_says_something), Field(json_schema_
 """What a request must be like, at least in one respect: who means every request leaves it out."""
 
 
+AnswerStatus = Annotated[
+    Integer,
+    Field(ge=200, le=599),
+    Rule(
+        name="answer-status",
+        cel=f"self <= {LAST_WITH_WORDS} || self >= {FIRST_ERROR}",
+        broken=unless(lambda status: status <= LAST_WITH_WORDS or status >= FIRST_ERROR),
+        message="must be 200 to 203, or 400 to 599 for an error: an answer has words",
+        example="204",
+        reason=Reason.INVALID_VALUE,
+    ),
+]
+"""A status that a body may follow: what comes behind a 204 or 304 would be taken for the next answer."""
+
+
 class Answer(Model):
     """An answer that needs no model, in the form that the caller asked in."""
 
-    status: Integer = Field(default=200, description="The status; 400 and more make it an error.", ge=200, le=599)
+    status: AnswerStatus = Field(
+        default=200, description="The status: 200 to 203, or 400 to 599, which make it an error."
+    )
     body: String = Field(description="What it says.", min_length=1, max_length=4096)
 
 

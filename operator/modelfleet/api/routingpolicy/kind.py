@@ -1,5 +1,6 @@
 """RoutingPolicy as a kind: its names, its columns, its parts."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from modelfleet.api.resource import Resource
 from modelfleet.api.routingpolicy.rules import RULES
 from modelfleet.api.routingpolicy.spec import RoutingPolicySpec
 from modelfleet.api.routingpolicy.status import RoutingPolicyStatus
+from modelfleet.api.routingpolicy.unenforced import NOTES
 from modelfleet.api.rule import Rule
 
 COLUMNS = (
@@ -31,6 +33,7 @@ class RoutingPolicy(Resource):
     KIND: ClassVar[Kind] = Kind("RoutingPolicy", "routingpolicies", "rpol", namespaced=True, columns=COLUMNS)
     STATUS: ClassVar[type[Status]] = RoutingPolicyStatus
     RULES: ClassVar[tuple[Rule, ...]] = RULES
+    NOTES: ClassVar[Mapping[str, str]] = NOTES
 
     kind: Literal["RoutingPolicy"] = "RoutingPolicy"
     spec: RoutingPolicySpec = Field(

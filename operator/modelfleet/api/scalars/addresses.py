@@ -7,7 +7,20 @@ from pydantic import Field
 from modelfleet.api.model import String
 from modelfleet.api.scalars.text import pattern_rule
 
-HOST = r"([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+PART = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?"
+GROUP = "[0-9A-Fa-f]{1,4}"
+
+
+def _shortened(groups: int) -> str:
+    """IPv6 with so many groups in front of the `::`, which stands for at least one of the eight."""
+    front = f"({GROUP}:){{{groups}}}:" if groups else "::"
+    rest = 7 - groups
+    return front + (f"({GROUP}(:{GROUP}){{0,{rest - 1}}})?" if rest else "")
+
+
+IPV6 = "|".join((f"({GROUP}:){{7}}{GROUP}", *map(_shortened, range(8))))
+"""In hexadecimal throughout. One pattern for both sides: not every API server that we run on knows addresses."""
+HOST = rf"({PART}(\.{PART})*|\[({IPV6})\])"
 PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 PATH = "(/[A-Za-z0-9._~!$&()*+,;=:@%/-]*)?"
 

@@ -1,13 +1,14 @@
 """Names: of objects, labels, regions, headers, models, and of what is found in a request."""
 
-from typing import Annotated, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
 from modelfleet.api.model import String
 from modelfleet.api.rule import KeysRule, Rule, unless
 from modelfleet.api.scalars.text import cel_string, keys_rule, matcher, pattern_rule
-from modelfleet.findings import Reason
+from modelfleet.findings import Path, Reason
 
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
@@ -124,6 +125,13 @@ HeaderName = Annotated[
     ),
 ]
 
+
+def _listed_twice(names: Mapping[str, Any]) -> list[Path]:
+    """The names that differ only in case from one before them."""
+    seen: dict[str, str] = {}
+    return [(name,) for name in names if seen.setdefault(name.lower(), name) != name]
+
+
 V = TypeVar("V")
 ByHeader = Annotated[
     dict[str, V],
@@ -136,17 +144,31 @@ ByHeader = Annotated[
         reason=Reason.INVALID_VALUE,
     ),
     Field(min_length=1, max_length=8),
+    Rule(
+        name="header-names-unique",
+        cel="self.all(key, self.all(other, key == other || key.lowerAscii() != other.lowerAscii()))",
+        broken=_listed_twice,
+        message="is listed twice, since case does not count in the name of a header: remove one of the two",
+        example="{X-Class: batch, x-class: chat}",
+        reason=Reason.INCONSISTENT,
+    ),
 ]
 """Something for each of a few headers."""
+
+ITEM = rf"header:{HEADER}|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*"
+_is_item = matcher(ITEM)
 
 RequestItem = Annotated[
     String,
     Field(max_length=128),
-    pattern_rule(
-        "request-item",
-        rf"header:{HEADER}|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*",
-        "must be a dotted path into the body, such as messages or metadata.ticket, or header:NAME",
-        "'$.messages'",
+    Rule(
+        name="request-item",
+        cel=f"self.matches({cel_string(f'^({ITEM})$')}) && !self.lowerAscii().startsWith('header:{OURS}')",
+        broken=unless(lambda text: _is_item(text) and not text.lower().startswith(f"header:{OURS}")),
+        message="must be a dotted path into the body, such as messages or metadata.ticket, or header:NAME, and none of"
+        f" our headers ({OURS}...)",
+        example="'$.messages'",
+        reason=Reason.INVALID_VALUE,
     ),
 ]
 

@@ -16,6 +16,8 @@ MAX_PROBLEMS = 100
 TOO_LARGE = "a document may have 16 MiB at most; split it"
 TOO_DEEP = f"more than {MAX_DEPTH} levels of lists and mappings inside each other; write it flatter"
 NOT_FINITE = "a number must be finite"
+QUOTE_IT = "; quote it"
+"""What helps where a bare key is not read as its letters, if it is the key that was meant."""
 
 _LONGEST_QUOTATION = 60
 

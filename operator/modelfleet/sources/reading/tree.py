@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from modelfleet.findings import Path, Reason
 from modelfleet.sources.reading import scalars
-from modelfleet.sources.reading.problems import MAX_DEPTH, MAX_PROBLEMS, NOT_FINITE, TOO_DEEP, Origin, Problem, quoted
+from modelfleet.sources.reading.problems import (
+    MAX_DEPTH,
+    MAX_PROBLEMS,
+    NOT_FINITE,
+    QUOTE_IT,
+    TOO_DEEP,
+    Origin,
+    Problem,
+    quoted,
+)
 
 _NOT_TEXT: Final = "a key must be text, and this is not; quote it"
 _TEMPLATE: Final = "a key must be text, and this is a mapping; quote it, or render the template if {{ }} belongs to one"
@@ -189,7 +198,7 @@ class Tree:
             self.frame.key = Slot.DROPPED
             return
         if isinstance(value, bool) and written and written.lower() != key:
-            message = f"YAML 1.1 reads the bare key {written} as {key}, and so does kubectl; quote it"
+            message = f"YAML 1.1 reads the bare key {written} as {key}, and so does kubectl{QUOTE_IT}"
             self.report(index, message, key=written)
         self.take_key(key, index)
 
