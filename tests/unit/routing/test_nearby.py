@@ -26,7 +26,7 @@ def found(host: str, *, in_cluster: bool = True) -> list[Finding]:
         "a.localhost",
         "[::1]:8080",
         "[::]",
-        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
         "169.254.169.254",
         "[fe80::1]",
     ],
