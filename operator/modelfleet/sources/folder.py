@@ -107,17 +107,20 @@ class FolderStore:
 
     def _choose(self, files: dict[str, dict[Key, Held]]) -> None:
         """Finds the file of each object; `files` are then what is held."""
-        names = defaultdict[Key, list[str]](list)
+        chosen: dict[Key, str] = {}
+        several = defaultdict[Key, list[str]](list)
         for name in sorted(files):
             for key in files[name]:
-                names[key].append(name)
-        several = {key: self._one_of(key, of, files) for key, of in names.items() if len(of) > 1}
-        self._chosen = {key: several.get(key, of[0]) for key, of in names.items()}
-        self._files, self.doubled = files, []
-        for key, chosen in several.items():
-            others = [name for name in names[key] if name != chosen and not files[name][key].kept]
+                if chosen.setdefault(key, name) != name:
+                    several[key].append(name)
+        doubled = []
+        for key, more in several.items():
+            names = [chosen[key], *more]
+            chosen[key] = counts = self._one_of(key, names, files)
+            others = [name for name in names if name != counts and not files[name][key].kept]
             if others and key.kind in KINDS:
-                self.doubled.append(f"{key}: is declared in {', '.join(others)}, too: what {chosen} says counts")
+                doubled.append(f"{key}: is declared in {', '.join(others)}, too: what {counts} says counts")
+        self._files, self._chosen, self.doubled = files, chosen, doubled
 
     def _one_of(self, key: Key, names: Sequence[str], files: Mapping[str, Mapping[Key, Held]]) -> str:
         # A copy that comes later takes nothing from an object that serves. But what a file said that can no longer be
