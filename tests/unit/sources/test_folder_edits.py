@@ -82,7 +82,7 @@ def test_of_a_secret_with_an_error_in_its_text_the_old_entries_stay(folder: Fold
 def test_the_other_documents_of_a_file_with_an_error_in_its_text_count(folder: Folder) -> None:
     twice = text_of(model("model: {name: new}")) + b"kind: ModelDeployment\n"
     snapshot = folder.put(a=twice + b"---\n" + text_of(model(name="m2")))
-    assert (set(snapshot.models), snapshot.declared) == ({N}, {M, N})
+    assert (set(snapshot.models), snapshot.declared) == ({N}, frozenset({M, N}))
 
 
 P_TEXT = text_of(policy()).decode()
