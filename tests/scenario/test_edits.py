@@ -121,6 +121,45 @@ def test_what_is_not_yaml_says_where_and_changes_nothing(edited: Edited) -> None
     edited.mended()
 
 
+def test_two_documents_that_run_into_one_change_nothing(edited: Edited) -> None:
+    other = f"{edited.name}-2"
+    edited.put(f"{text(policy(other, 'a'))}---\n{edited.good}")
+    edited.up.until_served(ok, other)
+    since = edited.up.mark
+    edited.put(text(policy(other, "b")) + edited.good.replace("first", "unseen"))
+    edited.up.said(rf"{edited.name}\.yaml: has an error in its text: its last good objects stay", since)
+    edited.up.said(rf'{edited.name}\.yaml:\d+:1: error: kind: the key "kind" is already set', since)
+    assert edited.ask() == "first b"
+    assert by(edited.up.ask(other)) == "a"
+    edited.mended()
+
+
+def test_a_copy_in_another_file_changes_nothing(edited: Edited) -> None:
+    copy = edited.folder / f"A-{edited.name}.yaml"
+    since = edited.up.mark
+    for content in (edited.good.replace("first", "unseen"), edited.good.replace("tier: t-b", "tierr: t-b")):
+        put(copy, content)
+        edited.up.said(rf"{edited.name}: is declared in .*{copy.name}, too: what .*/{edited.path.name} says", since)
+        edited.mended()
+    copy.unlink()
+    edited.mended()
+
+
+def test_what_comes_into_force_is_mended_or_goes_is_told_once(edited: Edited) -> None:
+    subject = f"RoutingPolicy default/{edited.name}"
+    since = edited.up.mark
+    edited.put(edited.good.replace("first", "second"))
+    line = edited.up.said(f"{subject}: revision [0-9a-f]+ is in force", since)
+    assert edited.ask() == "second b"
+    edited.put(edited.good.replace("tier: t-b", "tier: t-x"))
+    edited.up.said(f"{subject}: its last good version stays in force", since)
+    edited.put(edited.good.replace("first", "second"))
+    edited.up.said(f"{subject}: is mended", since)
+    edited.path.unlink()
+    edited.up.said(f"{subject}: is no longer declared, removed", since)
+    assert edited.up.err.matching(f"{subject}: revision", since) == [line]
+
+
 def test_a_file_that_is_written_in_two_steps_never_takes_anything_away(edited: Edited) -> None:
     after = edited.good.replace("first", "second")
     half = after.index("spec:") + after[after.index("spec:") :].index("{") + 3

@@ -56,9 +56,11 @@ def test_changed_arguments_are_served_by_a_new_process_and_no_request_fails(up: 
     (before,) = up.family.find("--model m-args")
     with load(up, "args") as requests:
         requests.wait_for(10)
+        since = up.mark
         save(folder / "args.yaml", sim("args", "--answer-tokens=5"), policy("args", "args"))
         up.until_served(lambda answer: answer.json()["usage"]["completion_tokens"] == 5, "args")
         until(lambda: before not in up.family.find("--model m-args"))
+        up.said("ModelDeployment default/args: what it says now is in force", since)
         requests.wait_for(10)
     requests.report().assert_none_lost(20)
     assert len(up.family.find("--model m-args")) == 1

@@ -5,12 +5,13 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.findings import Key
 from modelfleet.local import Unusable
 from modelfleet.local.binary import find_envoy
 from modelfleet.local.console import Console, is_envoy_noise
@@ -66,12 +67,14 @@ class _Plane:
     async def start(self, address: str) -> str:
         return await self._server.start(address)
 
-    async def settle(self, gateway: str) -> None:
+    async def settle(self, gateway: str) -> Collection[Key]:
         while not self._is_settled(gateway):
             # Who has no listener asks for nothing more, and never has all of it.
             self._look_for_listener(gateway)
             await asyncio.sleep(SETTLE_LOOK_S)
         self._look_for_listener(gateway)
+        settled = (node.status.settled for node in self._cache.nodes(gateway))
+        return {key for it in settled if it for key in it.affected}
 
     async def stop(self, grace: float) -> None:
         await self._server.stop(grace)

@@ -1,6 +1,6 @@
 """The fleet of a folder: read, compiled and published again whenever a file or a replica changes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -9,12 +9,16 @@ from modelfleet.envoy.check import Seen
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.findings import Finding, Key, Reason, Severity, dotted
 from modelfleet.fleet.world import Gateway, World
+from modelfleet.local.edits import Edits, removed
 from modelfleet.local.replicas import Replicas
 from modelfleet.sources.files import Source, read_paths
 from modelfleet.sources.folder import FolderStore
-from modelfleet.sources.review import Located, review_sources
+from modelfleet.sources.review import NOBODY, Located, review_sources
 
 Publish = Callable[[str, tuple[XdsResource, ...]], bool]
+
+OF_THE_TEXT = frozenset({Reason.UNREADABLE, Reason.DUPLICATE_KEY})
+"""Why no object could be made of a text: lint has told it with its place."""
 
 
 @dataclass(slots=True)
@@ -44,7 +48,9 @@ class LocalFleet:
     plan: FleetPlan | None = None
     revision: int = 0
     """How many times something was published."""
+    edits: Edits = field(default_factory=Edits)
     _said: Said = field(default_factory=Said)
+    _removed: list[Key] = field(default_factory=list)
     _sources: list[Source] = field(default_factory=list)
     _located: list[Located] = field(default_factory=list)
     _seen: dict[str, Seen] = field(default_factory=dict)
@@ -59,6 +65,7 @@ class LocalFleet:
             self._sources = sources
             self._located = _review(sources, self.namespace)
             self.store.observe(sources, datetime.now(UTC).isoformat(timespec="microseconds"))
+            self._removed += self.store.removed
         return [source for source in sources if source.missing]
 
     def compile(self) -> None:
@@ -70,28 +77,64 @@ class LocalFleet:
         if self.publish(self.gateway.name, self.plan.gateways[self.gateway.name]):
             self.revision += 1
         self.replicas.retire()
-        for line in self._said.news(self._sentences()):
+        gone, self._removed = self._removed, []
+        for line in (*self._said.news(self._sentences()), *removed(gone), *self._mended()):
+            self.say(line)
+
+    def begin(self) -> None:
+        """The gateway answers: from now on edits are told as they come into force."""
+        assert self.plan is not None
+        self.edits.begin(self.plan)
+
+    def taken(self, refused: Collection[Key]) -> None:
+        """Says what is in force now that the gateway has settled on what was published last, but for these."""
+        assert self.plan is not None
+        for line in self.edits.taken(self.plan, {*refused, *self.replicas.behind()}):
             self.say(line)
 
     def _sentences(self) -> list[str]:
         assert self.plan is not None
-        told = {(it.subject, it.reason, it.path) for it in self._located}
-        refusing = self._refusing()
-        # What only a fleet that serves can find has no place in a file: a key that is not there, a forbidden change.
-        others = [it for it in refusing if (it.subject, it.reason, dotted(it.path)) not in told]
         lines = [
             *self.store.kept,
+            *self.store.doubled,
             *(_line(it) for it in self._located),
-            *(f"{it.subject}: error: {dotted(it.path)}: {it.message}" for it in others),
-            *(self._verdict(key) for key in sorted({it.subject for it in refusing if _keeps_out(it)})),
+            *(f"{it.subject}: error: {dotted(it.path)}: {it.message}" for it in self._others()),
+            *(self._verdict(key) for key in sorted(self._kept_out())),
+            *self._elsewhere(),
             *(f"a fault of modelfleet, please report it: {defect}" for defect in self.plan.defects),
         ]
         return list(dict.fromkeys(lines))
 
-    def _refusing(self) -> list[Finding]:
+    def _others(self) -> Iterator[Finding]:
+        """What only a fleet that serves can find, so that it has no place in a file: a forbidden change, for one."""
         assert self.plan is not None
-        found = [*self.store.findings(), *self.plan.findings]
-        return [it for it in found if it.severity is Severity.ERROR or it.reason is Reason.UNSUPPORTED]
+        told = {(it.subject, it.reason, it.path) for it in self._located}
+        # What is wrong with a version that is kept was told of a text that is gone.
+        outdated = self.store.outdated()
+        found = [*self.store.findings(), *(it for it in self.plan.findings if it.subject not in outdated)]
+        for it in filter(_refuses, found):
+            if it.reason not in OF_THE_TEXT and (it.subject, it.reason, dotted(it.path)) not in told:
+                yield it
+
+    def _kept_out(self) -> set[Key]:
+        assert self.plan is not None
+        found = filter(_refuses, [*self.store.findings(), *self.plan.findings])
+        # Who loses a name to another policy goes on with its others.
+        return {it.subject for it in found if it.reason is not Reason.CONFLICTED}
+
+    def _elsewhere(self) -> Iterator[str]:
+        """The policies that are for other gateways."""
+        assert self.plan is not None
+        ours = self.gateway.name
+        for key, policy in self.plan.in_force.policies.items():
+            if ours not in (names := policy.spec.serves.gateways):
+                yield f"{key}: spec.serves.gateways names {', '.join(names)}, and `up` serves only {ours}: add {ours}"
+
+    def _mended(self) -> Iterator[str]:
+        files = {it.file for it in self._located if it.subject == NOBODY and it.severity is Severity.ERROR}
+        wrong = {*map(str, self._kept_out()), *files, *self.store.torn}
+        there = {*map(str, self.store.declared()), *(it.name for it in self._sources if it.data is not None)}
+        return self.edits.mended(wrong, there, set(map(str, self.store.outdated())))
 
     def _verdict(self, key: Key) -> str:
         assert self.plan is not None
@@ -100,9 +143,8 @@ class LocalFleet:
         return f"{key}: {'its last good version stays in force' if stays else 'is left out until that is mended'}"
 
 
-def _keeps_out(finding: Finding) -> bool:
-    # Who loses a name to another policy goes on with its others.
-    return finding.reason is not Reason.CONFLICTED
+def _refuses(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR or finding.reason is Reason.UNSUPPORTED
 
 
 def _review(sources: Sequence[Source], namespace: str) -> list[Located]:

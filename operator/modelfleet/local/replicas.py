@@ -68,6 +68,14 @@ class Replicas:
         """In a few words what is with each model that is not all there; nothing of those that are."""
         return {key: words for key, running in self._running.items() if (words := _words(running))}
 
+    def behind(self) -> set[Key]:
+        """The models whose processes are not all those that they ask for now."""
+        return {
+            key
+            for key, running in self._running.items()
+            if running.missing or running.old or not all(replica.is_ready for replica in running.new)
+        }
+
     def retire(self) -> None:
         """Ends what was replaced by something that serves, once those who send requests know."""
         for running in self._running.values():

@@ -36,11 +36,13 @@ class Row:
 
 
 def rows(
-    in_force: InForce, endpoints: Mapping[Key, tuple[Endpoint, ...]], states: Mapping[Key, str]
+    in_force: InForce, gateway: str, endpoints: Mapping[Key, tuple[Endpoint, ...]], states: Mapping[Key, str]
 ) -> tuple[Row, ...]:
-    """The rows of everything in force, in the order of policies and of their tiers."""
+    """The rows of everything in force on the gateway, in the order of policies and of their tiers."""
     found = []
     for policy in in_force.policies.values():
+        if gateway not in policy.spec.serves.gateways:
+            continue
         for tier, name in _models(policy):
             key = Key("ModelDeployment", policy.key.namespace, name)
             ready, state = _state(in_force.models.get(key), len(endpoints.get(key, ())), states.get(key, ""))

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from modelfleet.envoy.bootstrap import Bootstrap
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway
 from modelfleet.local import Unusable
 from modelfleet.local.binary import Envoy
@@ -43,8 +44,8 @@ class ControlPlane(Protocol):
     async def start(self, address: str) -> str:
         """Begins to serve."""
 
-    async def settle(self, gateway: str) -> None:
-        """Waits until a gateway has taken what was published last."""
+    async def settle(self, gateway: str) -> Collection[Key]:
+        """Waits until a gateway has taken what was published last; of these it refused something."""
 
     async def stop(self, grace: float) -> None:
         """Ends it."""
@@ -74,6 +75,7 @@ class Run:
     def __init__(self, given: Input, place: Place, plane: ControlPlane, view: View, say: Callable[[str], None]) -> None:
         self._given, self._place, self._plane, self._view, self._say = given, place, plane, view, say
         self._poke = asyncio.Event()
+        self._compiled = asyncio.Event()
         self._stop = asyncio.Event()
         self._children: Children | None = None
 
@@ -103,7 +105,7 @@ class Run:
     ) -> None:
         admin = Admin(self._place.state.socket("admin"))
         envoy = children.start(self._envoy())
-        works = (self._follow(fleet), self._watch(), self._rotate(admin))
+        works = (self._follow(fleet), self._tell(fleet), self._watch(), self._rotate(admin))
         tasks = [asyncio.create_task(work) for work in works]
         for task in tasks:
             task.add_done_callback(self._missed)
@@ -141,6 +143,7 @@ class Run:
             # What became ready a moment ago is on its way to Envoy, which is no place to send requests to before.
             fleet.compile()
             await self._plane.settle(GATEWAY)
+        fleet.begin()
 
     async def _started(self, envoy: Child) -> None:
         """Envoy runs and has what it was sent. What it refuses may keep it from ever saying so."""
@@ -165,11 +168,20 @@ class Run:
                 fleet.read()
                 fleet.compile()
                 self._show(fleet)
+                self._compiled.set()
             except Exception as error:
                 # A bug of ours must not end what serves: the plan before it stays.
                 self._say(f"a fault of modelfleet, please report it: {error!r}; what served before goes on")
                 for line in format_exception(error):
                     self._say(line.rstrip())
+
+    async def _tell(self, fleet: LocalFleet) -> None:
+        """Says of what was compiled when it is in force."""
+        while True:
+            await self._compiled.wait()
+            self._compiled.clear()
+            with suppress(Unusable):  # what was refused is said as it is heard
+                fleet.taken(await self._plane.settle(GATEWAY))
 
     async def _watch(self) -> None:
         async for _ in changes([Path(path) for path in self._given.paths], self._stop):
@@ -194,7 +206,7 @@ class Run:
 
     def _show(self, fleet: LocalFleet) -> None:
         assert fleet.plan is not None
-        self._view.show(rows(fleet.plan.in_force, fleet.replicas.endpoints(), fleet.replicas.states()))
+        self._view.show(rows(fleet.plan.in_force, GATEWAY, fleet.replicas.endpoints(), fleet.replicas.states()))
 
     def _fleet(self, children: Children) -> LocalFleet:
         place, given = self._place, self._given
