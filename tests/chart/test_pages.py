@@ -116,7 +116,7 @@ def test_monitoring_is_found_by_the_labels_and_at_the_ports_that_the_page_names(
     for (name, pod), port in zip(sorted(out.pods()), (said[3], said[1], said[2]), strict=True):
         ports = [it for one in containers(pod["spec"]) for it in one.get("ports", ()) if it["name"] == "metrics"]
         assert [str(it["containerPort"]) for it in ports] == [port], name
-        assert pod["metadata"]["labels"]["app.kubernetes.io/part-of"] == "modelfleet"
+        assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "modelfleet"
 
 
 def test_the_page_counts_what_is_asked_for() -> None:
