@@ -140,3 +140,19 @@ def test_kinds_go_where_they_were_not_to_be_kept(bed: Bed) -> None:
     with installed(bed, {**HELM_TLS, "crds": {"keep": False}}):
         assert len(our_kinds(bed)) == 3
     wait_for("the kinds to go, too", lambda: not our_kinds(bed), patience=90)
+
+
+def test_whoever_installs_it_is_led_to_a_request_through_each_gateway(bed: Bed) -> None:
+    values = {"gateways": {"edge": {"tls": {"secretName": "edge-tls"}}}}
+    said = helm(bed, "install", "noted", str(CHART), "--dry-run=client", values=values)
+    objects, _, notes = said.partition("\nNOTES:")
+    default, edge = notes.split('ask the gateway "')[1:]
+    assert default.startswith('default"')
+    assert (
+        "port-forward service/noted-modelfleet-gateway-default 8080:http\n  curl http://127.0.0.1:8080/v1/" in default
+    )
+    assert "port-forward service/noted-modelfleet-gateway-edge 8080:https\n  curl --insecure https://" in edge
+    assert '"model": "chat"' in default.split("ask")[0]
+    assert '"model": "chat"' not in edge  # which the sample does not name
+    for name in ("default", "edge"):
+        assert f"kind: Service\nmetadata:\n  name: noted-modelfleet-gateway-{name}\n" in objects

@@ -8,7 +8,7 @@ import yaml
 
 from tests.chart.helm import OLD
 from tests.chart.manifests import STORED, rendered
-from tests.chart.rendering import CHART, ROOT, containers, template
+from tests.chart.rendering import CHART, ROOT, Object, containers, template
 
 DOCS = ROOT / "docs"
 ALERTS = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())["alerts"]
@@ -66,6 +66,57 @@ def test_pages_name_values_that_there_are() -> None:
         text = (DOCS / f"{name}.md").read_text()
         named = {one for one in re.findall(r"`(\w+(?:\.\w+)+)(?::[^`]*)?`", text) if one.partition(".")[0] in tops}
         assert named - known == set(), name
+
+
+FORWARDED = re.compile(r"port-forward (service|deployment)/([\w-]+) (?:8080:)?(\w+)")
+SELECTED = re.compile(r"kubectl -n modelfleet \w+.* -l (app\.kubernetes\.io/\w+=[\w-]+)(?: -c (\w+))?")
+
+
+def ports_of(one: Object) -> set[str]:
+    """The ports of a Service or Deployment, by name and by number."""
+    spec = one["spec"]
+    found = (
+        spec["ports"]
+        if one["kind"] == "Service"
+        else [port for container in containers(spec["template"]["spec"]) for port in container.get("ports", ())]
+    )
+    return {str(port.get(key)) for port in found for key in ("name", "port", "containerPort")}
+
+
+def test_commands_of_the_pages_lead_to_what_the_chart_makes() -> None:
+    out = template({})
+    text = "".join((DOCS / f"{name}.md").read_text() for name in ("install", "runbooks", "records"))
+    forwarded, selected = FORWARDED.findall(text), SELECTED.findall(text)
+    assert {name for _, name, _ in forwarded} == {
+        "modelfleet-gateway-default",
+        "modelfleet-operator",
+        "modelfleet-xds",
+    }
+    for kind, name, port in forwarded:
+        assert port in ports_of(out.one(kind.capitalize(), name)), (name, port)
+    assert {container for _, container in selected} == {"", "envoy"}
+    for label, container in selected:
+        key, _, value = label.partition("=")
+        pods = [pod for _, pod in out.pods() if pod["metadata"]["labels"].get(key) == value]
+        assert pods, label
+        assert not container or all(container in [one["name"] for one in containers(pod["spec"])] for pod in pods)
+
+
+def test_monitoring_is_found_by_the_labels_and_at_the_ports_that_the_page_names() -> None:
+    text = re.sub(r"\s+", " ", (DOCS / "install.md").read_text())
+    section = (DOCS / "install.md").read_text().partition("## Monitoring\n")[2].partition("\n## ")[0]
+    out = template(yaml.safe_load(re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)[0]))
+    assert out.names("PodMonitor") == {"modelfleet-operator", "modelfleet-xds", "modelfleet-gateway"}
+    for one in [*out.all("PodMonitor"), *out.all("PrometheusRule")]:
+        assert one["metadata"]["labels"]["release"] == "prometheus"
+    (dashboard,) = (one for one in out.all("ConfigMap") if "dashboard" in one["metadata"]["name"])
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    said = re.search(r"the port with the name `metrics`: (\d+) of operator, (\d+) of xds, (\d+) of gateways", text)
+    assert said
+    for (name, pod), port in zip(sorted(out.pods()), (said[3], said[1], said[2]), strict=True):
+        ports = [it for one in containers(pod["spec"]) for it in one.get("ports", ()) if it["name"] == "metrics"]
+        assert [str(it["containerPort"]) for it in ports] == [port], name
+        assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "modelfleet"
 
 
 def test_the_page_counts_what_is_asked_for() -> None:

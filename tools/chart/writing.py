@@ -20,8 +20,9 @@ helm install modelfleet charts/modelfleet --namespace modelfleet --create-namesp
 ```
 
 It needs Kubernetes 1.30 and Helm 3.14 or newer. docs/install.md tells how to install, upgrade, harden and remove it,
-docs/rights.md what each right is for. One release serves a cluster, or the namespaces of `watchNamespaces`; two
-releases never share a namespace.
+docs/rights.md what each right is for. Until the first release no image is published: docs/install.md tells how to make
+one and name it. One release serves a cluster, or the namespaces of `watchNamespaces`; two releases never share a
+namespace.
 
 ## Values
 
