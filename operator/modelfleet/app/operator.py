@@ -1,16 +1,14 @@
 """`modelfleet operator`: what a cluster holds goes in, what is true of it comes back as statuses."""
 
 import logging
-import socket
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from modelfleet import __version__
 from modelfleet.app.eyes import Eyes, Sights
 from modelfleet.app.households import Households
-from modelfleet.app.role import run_role
+from modelfleet.app.role import identity, run_role
 from modelfleet.compiler import compile_children, compile_fleet
 from modelfleet.controllers.children import ChildSync
 from modelfleet.controllers.lists import SWEEP_S
@@ -76,7 +74,7 @@ class Operator:
         sights = Sights(scopes(options.namespaces), options.secrets, options.resync)
         self.eyes = Eyes(client, sights, self.telemetry, self)
         store = self.eyes.store
-        self.identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
+        self.identity = identity()
         home = home_namespace()
         self._behind = Reported().behind
         self.reports = ReportReader(client, home, options.xds, self.telemetry, self._reported)

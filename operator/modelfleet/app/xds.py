@@ -3,13 +3,12 @@
 import logging
 import socket
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from modelfleet import __version__
 from modelfleet.app.eyes import Eyes, Sights
-from modelfleet.app.role import run_role
+from modelfleet.app.role import identity, run_role
 from modelfleet.app.tls import door_of
 from modelfleet.compiler import FleetPlan, compile_fleet
 from modelfleet.controllers.lists import SWEEP_S
@@ -70,7 +69,7 @@ class Xds:
         self.telemetry = WatcherTelemetry()
         sights = Sights(scopes(options.namespaces, ROUTED), options.secrets, options.resync, PACE)
         self.eyes = Eyes(client, sights, self.telemetry, self)
-        self.identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
+        self.identity = identity()
         self.acks = Acks(self.identity)
         self.pages: Mapping[str, Page] = {"/acks": AcksPage(self.acks)}
         self._listen = options.listen

@@ -56,7 +56,6 @@ class Frame:
         self._stop: Callable[[], None] | None = None
         self._beat = time.monotonic()
         self._thread = Thread(target=self._run, name="kopf", daemon=True)
-        self.starts = 0
 
     def start(self) -> None:
         """Begins to watch."""
@@ -103,7 +102,6 @@ class Frame:
             return
         self._guard.begin()
         self._tick(loop, time.monotonic())
-        self.starts += 1
         registry, ended = kopf.OperatorRegistry(), asyncio.Event()
         register(registry, {scope.watched: None for scope in self._scopes}, self._login, ended.set)
         ends = [asyncio.create_task(event.wait()) for event in (stop, ended)]

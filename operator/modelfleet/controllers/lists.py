@@ -120,7 +120,7 @@ class Lists:
         """Lists once. Seconds until it has to be done again, where that is before its time."""
         kind = scope.watched.kind
         since = self._store.newest(kind)
-        listed = self._client.list_as(self._store.glimpse, scope.path, scope.watched.selector)
+        listed = self._client.list(self._store.glimpse, scope.path, scope.watched.selector)
         taken = self._store.replace(scope, listed.items, listed.version, since)
         if taken.stale:
             return self._stale(scope)

@@ -25,7 +25,7 @@ class Server:
         self.error: KubeError | None = None
         self.lists = 0
 
-    def list_as(self, _: Any, path: str, _selector: str) -> Listing[Any]:
+    def list(self, _: Any, path: str, _selector: str) -> Listing[Any]:
         if path != SCALED.path:
             return Listing([], "5")
         self.lists += 1
