@@ -45,7 +45,7 @@ class Running(Protocol):
         """Why it is of no use yet; nothing once it is."""
 
     def start(self) -> None:
-        """Starts to look; each part waits for what it needs."""
+        """Starts to look; each part waits for what it needs. Where it raises, what has begun is stopped."""
 
     def stand(self) -> None:
         """The server is one that it can work with."""

@@ -82,8 +82,7 @@ class Xds:
         self._measure()
 
     def start(self) -> None:
-        """Begins to look. Raises Unusable where the port is taken, before anything is waited for."""
-        _check_free(self._listen)
+        """Begins to look."""
         self._plane.start()
         self.eyes.start()
 
@@ -174,7 +173,8 @@ class Xds:
 
 
 def run_xds(options: XdsOptions) -> None:
-    """Serves until a signal comes. Raises Unusable where it cannot."""
+    """Serves until a signal comes. Raises Unusable where it cannot, before anything is waited for."""
+    _check_free(options.listen)
     xds = Xds(connect(f"modelfleet-xds/{__version__}"), options)
     gateways = ", ".join(one.name for one in options.gateways)
     log.info("modelfleet %s, xds %s, of %s, for: %s", __version__, xds.identity, xds.client.server, gateways)

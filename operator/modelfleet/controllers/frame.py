@@ -18,6 +18,7 @@ from kopf._core.engines.peering import Identity  # there is no public name for i
 from modelfleet.controllers.forgetful import NoEssence, NoMemories
 from modelfleet.controllers.guard import Guard
 from modelfleet.controllers.handlers import Memo, Observer, register
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.kube.backoff import Backoff
 from modelfleet.kube.client import Client
 from modelfleet.sources.kinds import Scope
@@ -65,7 +66,7 @@ class Frame:
         """Ends, and waits for the end."""
         self._ending.set()
         self.renew()
-        self._thread.join(3)
+        wait_for_end(self._thread, 3)
 
     def renew(self) -> None:
         """Looks anew which kinds there are: kopf does so only when it starts."""

@@ -5,6 +5,7 @@ from threading import Condition, Thread
 from typing import Any, NamedTuple, Protocol
 
 from modelfleet.findings import Key
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.fleet.secrets import hidden_entries
 from modelfleet.fleet.snapshot import entries_of
 from modelfleet.fleet.world import Hidden
@@ -65,7 +66,7 @@ class HolderReader:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(1)
+        wait_for_end(self._thread, 1)
 
     def read(self, keys: frozenset[Key], patience: float) -> Holders:
         """What is known of these, which are referred to now. What is new is waited for, but no longer than so."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from threading import Condition, Thread
 
 from modelfleet.kube.backoff import Backoff
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.kube.client import Client
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound
 from modelfleet.sources.kinds import Scope
@@ -75,7 +76,7 @@ class Lists:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(1)
+        wait_for_end(self._thread, 1)
 
     def soon(self, scope: Scope, after: float) -> None:
         """Lists a scope before its time, after so many seconds: its watch may have missed something."""

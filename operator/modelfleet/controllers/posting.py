@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Protocol
+from modelfleet.controllers.threads import wait_for_end
 
 from modelfleet.api.meta import API_VERSION
 from modelfleet.findings import Key
@@ -63,7 +64,7 @@ class Posting:
         """Ends after the one that is being written."""
         self._ending = True
         self._waiting.put(None)
-        self._thread.join(TIMEOUT_S + 1)
+        wait_for_end(self._thread, TIMEOUT_S + 1)
 
     def post(self, key: Key, uid: str, transition: Transition) -> None:
         """Says on the object what changed, soon."""

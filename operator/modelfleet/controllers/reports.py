@@ -14,6 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from threading import Condition, Thread
 from typing import Any, Protocol, TypeVar
 
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.fleet.envoys import COUNTED_S, Heard, Reported, joined
 from modelfleet.fleet.gatewaypods import GATEWAY, XDS, ready_pods, replica_addresses
 from modelfleet.fleet.reports import Report, parse_report
@@ -99,7 +100,7 @@ class ReportReader:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(1)
+        wait_for_end(self._thread, 1)
 
     def reported(self, patience: float) -> Reported:
         """What is known now. Who has not been asked yet is waited for, but no longer than so."""

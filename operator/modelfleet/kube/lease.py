@@ -168,7 +168,7 @@ class LeaseKeeper:
         First stop whatever writes. Returns within 8 seconds, be it that the server does not answer.
         """
         self._stopping.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(_STOPS_WITHIN_S)
 
     def step(self) -> float:
