@@ -72,9 +72,12 @@ class ReportReader:
         namespace: str,
         addresses: Sequence[str],
         telemetry: WatcherTelemetry,
-        on_change: Callable[[], None],
+        on_change: Callable[[Reported, Reported], None],
     ) -> None:
-        """`addresses` are those of the replicas; where there is none they are looked for in the namespace."""
+        """`addresses` are those of the replicas; where there is none they are looked for in the namespace.
+
+        `on_change` hears of each change what was known before it and what is since. Two may come in either order.
+        """
         self._getter = getter
         self._namespace = namespace
         self._given = tuple(addresses)
@@ -199,10 +202,10 @@ class ReportReader:
         with self._condition:
             self._age()
             now = self._joined()
-            changed, self._last = now != self._last, now
+            before, self._last = self._last, now
             self._condition.notify_all()
-        if changed:
-            self._on_change()
+        if now != before:
+            self._on_change(before, now)
 
     def _age(self) -> None:
         now = time.monotonic()
