@@ -15,7 +15,7 @@ from tests.architecture.tree import ROOT
 from tools.chart.rights import ROLES
 
 VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-SENDS = {"request", "list", "list_as"}
+SENDS = {"request", "list"}
 KINDS = {"operator": WATCHED, "xds": ROUTED}
 CLIENT = "modelfleet.kube.client"
 RIM = tuple(f"modelfleet.{part}." for part in ("app", "controllers", "kube", "sources", "xds"))

@@ -146,7 +146,7 @@ def test_the_server_refuses_a_write_over_a_lease_that_changed(
 
 
 def test_the_client_reads_lists_in_pages_and_the_servers_version(client: Client) -> None:
-    whole, paged = client.list("/api/v1/namespaces"), client.list("/api/v1/namespaces", page=1)
+    whole, paged = client.list(dict, "/api/v1/namespaces"), client.list(dict, "/api/v1/namespaces", page=1)
     assert [item["metadata"]["uid"] for item in paged.items] == [item["metadata"]["uid"] for item in whole.items]
     assert {item["kind"] for item in paged.items} == {"Namespace"}
     assert check_version(client.server_version()) is None
@@ -162,7 +162,7 @@ def test_a_token_that_the_server_does_not_know_is_never_shown(
     bad.write_text(bed.kubeconfig.read_text().replace("testbed-admin", token))
     monkeypatch.setenv("KUBECONFIG", str(bad))
     with caplog.at_level(logging.DEBUG), pytest.raises(Unauthorized) as caught:
-        connect("modelfleet/test").list("/api/v1/nodes")
+        connect("modelfleet/test").list(dict, "/api/v1/nodes")
     assert token not in "".join([repr(caught.value), *traceback.format_exception(caught.value), caplog.text])
 
 

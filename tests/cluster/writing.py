@@ -47,7 +47,7 @@ class Desk:
         """Lists everything; what there is to be watched."""
         for scope in self.scopes:
             try:
-                listed = self.client.list(scope.path, scope.watched.selector)
+                listed = self.client.list(dict, scope.path, scope.watched.selector)
                 self.store.replace(scope, listed.items, listed.version)
             except NotFound:
                 assert scope.watched.optional

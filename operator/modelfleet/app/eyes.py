@@ -56,7 +56,7 @@ class Eyes:
         self.watches = Watches(scopes)
         self.loop = CompileLoop(role.look, telemetry.compile_failures.inc, sights.pace)
         self.holders = HolderReader(client, sights.secrets, telemetry, self.loop.poke)
-        self.lists = Lists(client, self.store, scopes, telemetry, self._listed, self._found, every=sights.resync)
+        self.lists = Lists(client, self.store, scopes, telemetry, self._listed, self._renew, every=sights.resync)
         guard = Guard(scopes, self.watches, client, self.lists.soon, self._renew)
         self.frame = Frame(client, guard, scopes, self, self._there)
         self.health = Health(self.frame, self.loop, self.watches, self.store)
@@ -72,8 +72,8 @@ class Eyes:
         self.loop.stop()
 
     def stop(self) -> None:
-        """Stops to see."""
-        for part in (self.loop, self.holders, self.lists, self.frame):
+        """Stops to see, once nobody looks any more."""
+        for part in (self.holders, self.lists, self.frame):
             part.stop()
 
     def observe(self, raw: Mapping[str, Any], *, gone: bool) -> None:
@@ -102,11 +102,8 @@ class Eyes:
         self._role.saw_all()
         self._changed(change)
 
-    def _found(self, _: Scope) -> None:
+    def _renew(self, *_: Scope) -> None:
         # kopf looks only when it starts which kinds there are.
-        self._renew()
-
-    def _renew(self) -> None:
         self.frame.renew()
 
     def _measure(self) -> None:

@@ -17,7 +17,7 @@ class Households:
     """The objects that are wanted for each model, made again only where what they are made from has changed.
 
     And how each class stood with each model when the fleet was last looked at: it is in the statuses as well, which are
-    written a moment later, and by whoever writes.
+    written a moment later, and by whoever writes. For the thread that looks, and no other.
     """
 
     def __init__(self, options: Options) -> None:

@@ -1,16 +1,15 @@
 """`modelfleet operator`: what a cluster holds goes in, what is true of it comes back as statuses."""
 
 import logging
-import socket
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 from modelfleet import __version__
 from modelfleet.app.eyes import Eyes, Sights
 from modelfleet.app.households import Households
-from modelfleet.app.role import run_role
+from modelfleet.app.role import identity, run_role
 from modelfleet.compiler import compile_children, compile_fleet
 from modelfleet.controllers.children import ChildSync
 from modelfleet.controllers.lists import SWEEP_S
@@ -76,9 +75,8 @@ class Operator:
         sights = Sights(scopes(options.namespaces), options.secrets, options.resync)
         self.eyes = Eyes(client, sights, self.telemetry, self)
         store = self.eyes.store
-        self.identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
+        self.identity = identity()
         home = home_namespace()
-        self._behind = Reported().behind
         self.reports = ReportReader(client, home, options.xds, self.telemetry, self._reported)
         self.lease = LeaseKeeper(client, home, LEASE, self.identity, on_change=self._leads)
         bucket = TokenBucket(options.rate, options.burst)
@@ -90,6 +88,7 @@ class Operator:
         self.ailments, self.lacks = self.eyes.health.ailments, self.eyes.health.lacks
         self._in_force = InForce()
         self._recall = Recall()
+        self._another_term = Event()
         self.telemetry.waiting.set_function(self.statuses.waiting)
         self.telemetry.children.set_function(self.children.waiting)
         self.telemetry.ask("xds_silent", "Replicas of xds that do not answer: 1.", "address", self.reports.silent)
@@ -121,21 +120,23 @@ class Operator:
         self.statuses.look_at_all()
         self.children.look_at_all()
 
-    def _reported(self) -> None:
-        before, self._behind = self._behind, self.reports.reported(0.0).behind
+    def _reported(self, before: Reported, now: Reported) -> None:
         # Once another policy is everywhere, what its edit waited for has come.
-        self.eyes.loop.poke(at_once=not before <= self._behind)
+        self.eyes.loop.poke(at_once=not before.behind <= now.behind)
 
     def _leads(self, leads: bool) -> None:
         self.telemetry.leader.set(leads)
-        # Until now another process has judged, and what it found stands in the statuses.
-        self.households.forget_standings()
+        self._another_term.set()
         if leads:
             self.eyes.loop.poke()
             self.saw_all()
 
     def look(self) -> None:
         """Looks at the whole fleet. Never before all has been read: half a fleet is another fleet."""
+        if self._another_term.is_set():
+            self._another_term.clear()
+            # Until then another process has judged, and what it found stands in the statuses.
+            self.households.forget_standings()
         store = self.eyes.store
         if not store.is_filled:
             return

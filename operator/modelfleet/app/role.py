@@ -3,6 +3,8 @@
 import gc
 import logging
 import signal
+import socket
+import uuid
 from collections.abc import Mapping
 from threading import Event
 from typing import Protocol
@@ -43,13 +45,18 @@ class Running(Protocol):
         """Why it is of no use yet; nothing once it is."""
 
     def start(self) -> None:
-        """Starts to look; each part waits for what it needs."""
+        """Starts to look; each part waits for what it needs. Where it raises, what has begun is stopped."""
 
     def stand(self) -> None:
         """The server is one that it can work with."""
 
     def stop(self) -> None:
-        """Ends, and waits for the end."""
+        """Ends, and waits for the end of what has begun, be it all, a part or nothing."""
+
+
+def identity() -> str:
+    """A name that no other process has, and that says to people where this one runs."""
+    return f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
 
 
 def run_role(role: Running, metrics: str | None) -> None:

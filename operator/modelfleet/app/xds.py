@@ -3,13 +3,12 @@
 import logging
 import socket
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from modelfleet import __version__
 from modelfleet.app.eyes import Eyes, Sights
-from modelfleet.app.role import run_role
+from modelfleet.app.role import identity, run_role
 from modelfleet.app.tls import door_of
 from modelfleet.compiler import FleetPlan, compile_fleet
 from modelfleet.controllers.lists import SWEEP_S
@@ -70,7 +69,7 @@ class Xds:
         self.telemetry = WatcherTelemetry()
         sights = Sights(scopes(options.namespaces, ROUTED), options.secrets, options.resync, PACE)
         self.eyes = Eyes(client, sights, self.telemetry, self)
-        self.identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:12]}"
+        self.identity = identity()
         self.acks = Acks(self.identity)
         self.pages: Mapping[str, Page] = {"/acks": AcksPage(self.acks)}
         self._listen = options.listen
@@ -83,8 +82,7 @@ class Xds:
         self._measure()
 
     def start(self) -> None:
-        """Begins to look. Raises Unusable where the port is taken, before anything is waited for."""
-        _check_free(self._listen)
+        """Begins to look."""
         self._plane.start()
         self.eyes.start()
 
@@ -175,7 +173,8 @@ class Xds:
 
 
 def run_xds(options: XdsOptions) -> None:
-    """Serves until a signal comes. Raises Unusable where it cannot."""
+    """Serves until a signal comes. Raises Unusable where it cannot, before anything is waited for."""
+    _check_free(options.listen)
     xds = Xds(connect(f"modelfleet-xds/{__version__}"), options)
     gateways = ", ".join(one.name for one in options.gateways)
     log.info("modelfleet %s, xds %s, of %s, for: %s", __version__, xds.identity, xds.client.server, gateways)

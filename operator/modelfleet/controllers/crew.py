@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from modelfleet.controllers.queue import KeyQueue
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.findings import Key
 
 AFTER_A_MISTAKE_S = 300.0
@@ -36,7 +37,7 @@ class Crew:
         self.ending.set()
         self._queue.end()
         for thread in self._threads:
-            thread.join(patience)
+            wait_for_end(thread, patience)
 
     def add(self, key: Key) -> None:
         """Wants attention for an object."""

@@ -18,6 +18,7 @@ from kopf._core.engines.peering import Identity  # there is no public name for i
 from modelfleet.controllers.forgetful import NoEssence, NoMemories
 from modelfleet.controllers.guard import Guard
 from modelfleet.controllers.handlers import Memo, Observer, register
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.kube.backoff import Backoff
 from modelfleet.kube.client import Client
 from modelfleet.sources.kinds import Scope
@@ -56,7 +57,6 @@ class Frame:
         self._stop: Callable[[], None] | None = None
         self._beat = time.monotonic()
         self._thread = Thread(target=self._run, name="kopf", daemon=True)
-        self.starts = 0
 
     def start(self) -> None:
         """Begins to watch."""
@@ -66,7 +66,7 @@ class Frame:
         """Ends, and waits for the end."""
         self._ending.set()
         self.renew()
-        self._thread.join(3)
+        wait_for_end(self._thread, 3)
 
     def renew(self) -> None:
         """Looks anew which kinds there are: kopf does so only when it starts."""
@@ -103,7 +103,6 @@ class Frame:
             return
         self._guard.begin()
         self._tick(loop, time.monotonic())
-        self.starts += 1
         registry, ended = kopf.OperatorRegistry(), asyncio.Event()
         register(registry, {scope.watched: None for scope in self._scopes}, self._login, ended.set)
         ends = [asyncio.create_task(event.wait()) for event in (stop, ended)]

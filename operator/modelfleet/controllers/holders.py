@@ -1,9 +1,11 @@
 """The Secrets and ConfigMaps that are referred to, read one by one: to list them all is a right that nobody needs."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from threading import Condition, Thread
 from typing import Any, NamedTuple, Protocol
 
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.findings import Key
 from modelfleet.fleet.secrets import hidden_entries
 from modelfleet.fleet.snapshot import entries_of
@@ -17,6 +19,8 @@ EVERY_S = 8.0
 IN_A_SECOND = 40
 """Where there are many they are read less often: no more than so many in a second on average."""
 TIMEOUT_S = 5.0
+
+log = logging.getLogger(__name__)
 
 
 class Getter(Protocol):
@@ -65,7 +69,7 @@ class HolderReader:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(1)
+        wait_for_end(self._thread, 1)
 
     def read(self, keys: frozenset[Key], patience: float) -> Holders:
         """What is known of these, which are referred to now. What is new is waited for, but no longer than so."""
@@ -79,22 +83,30 @@ class HolderReader:
         return self._wanted - self._known.keys()
 
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                if self._ending:
-                    return
-                # What is new does not wait until all the rest has been read once more.
-                due, before = self._new() or self._wanted, self._known
-            found = {key: self._one(key, before.get(key)) for key in sorted(due)}
-            with self._condition:
-                self._known = {key: one for key, one in {**before, **found}.items() if key in self._wanted}
-                self._condition.notify_all()
-                changed = _sorted_out(self._known) != _sorted_out(before)
-                pause = max(EVERY_S, len(self._known) / IN_A_SECOND)
-            if changed:
-                self._on_change()
-            with self._condition:
-                self._condition.wait_for(lambda: self._ending or self._new(), pause)
+        while not self._ending:
+            try:
+                self._round()
+            except Exception:
+                log.exception("Secrets and ConfigMaps were not read by a mistake of ours")
+                # Also what is new waits now: it would be read without a pause.
+                with self._condition:
+                    self._condition.wait_for(lambda: self._ending, EVERY_S)
+
+    def _round(self) -> None:
+        """Reads what is due, and waits until there is more."""
+        with self._condition:
+            # What is new does not wait until all the rest has been read once more.
+            due, before = self._new() or self._wanted, self._known
+        found = {key: self._one(key, before.get(key)) for key in sorted(due)}
+        with self._condition:
+            self._known = {key: one for key, one in {**before, **found}.items() if key in self._wanted}
+            self._condition.notify_all()
+            changed = _sorted_out(self._known) != _sorted_out(before)
+            pause = max(EVERY_S, len(self._known) / IN_A_SECOND)
+        if changed:
+            self._on_change()
+        with self._condition:
+            self._condition.wait_for(lambda: self._ending or self._new(), pause)
 
     def _one(self, key: Key, last: _Known | None) -> _Known:
         """What is in it, or why that is not known. An answer that did not come changes nothing of what is known."""
@@ -108,6 +120,10 @@ class HolderReader:
             return last if isinstance(last, _Read) else error
         except KubeError as error:
             return last or Unreachable(str(error))
+        except Exception:
+            # Else nobody would read the others, either.
+            log.exception("%s was not read by a mistake of ours", key)
+            return last or Unreachable("it could not be read by a mistake of modelfleet's, which its log tells of")
 
     def _entries(self, key: Key) -> _Read:
         if key.kind == "Secret" and self._allowed and key.namespace not in self._allowed:

@@ -8,8 +8,10 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
+from math import inf
 from threading import Condition, Thread
 
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.kube.backoff import Backoff
 from modelfleet.kube.client import Client
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound
@@ -75,13 +77,14 @@ class Lists:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(1)
+        wait_for_end(self._thread, 1)
 
     def soon(self, scope: Scope, after: float) -> None:
         """Lists a scope before its time, after so many seconds: its watch may have missed something."""
         with self._condition:
-            # Who has failed waits its time: it is not the watch that stands in the way.
-            if scope not in self._failed and scope in self._due:
+            # Who has failed waits its time: it is not the watch that stands in the way. Of a list that is being made
+            # nobody knows yet whether it fails.
+            if scope in self._due and (scope in self._running or scope not in self._failed):
                 self._due[scope] = min(self._due[scope], time.monotonic() + after)
                 self._condition.notify_all()
 
@@ -91,36 +94,47 @@ class Lists:
                 now = time.monotonic()
                 due = [it for it, at in self._due.items() if at <= now and it not in self._running]
                 for scope in due[: AT_ONCE - len(self._running)]:
-                    self._running.add(scope)
-                    self._due[scope] = now + self._every * (1 + random.uniform(-SPREAD, SPREAD))  # noqa: S311
-                    # A daemon and no pool: a list that hangs does not keep the process from ending.
-                    Thread(target=self._list, args=(scope,), name=f"list-{scope}", daemon=True).start()
+                    self._begin(scope)
                 waiting = [at for scope, at in self._due.items() if scope not in self._running]
                 is_full = len(self._running) >= AT_ONCE or not waiting
                 self._condition.wait(None if is_full else max(0.0, min(waiting) - now))
 
-    def _list(self, scope: Scope) -> None:
-        wait: float | None = None
+    def _begin(self, scope: Scope) -> None:
         try:
-            wait = self._take(scope)
+            # A daemon and no pool: a list that hangs does not keep the process from ending.
+            Thread(target=self._list, args=(scope,), name=f"list-{scope}", daemon=True).start()
+        except RuntimeError:
+            log.exception("%s could not be listed, no thread can be had", scope)
+            self._due[scope] = time.monotonic() + self._pauses[scope].next()
+            return
+        self._running.add(scope)
+        self._due[scope] = inf  # unless somebody tells of a gap meanwhile
+
+    def _list(self, scope: Scope) -> None:
+        wait, backs_off = self._every * (1 + random.uniform(-SPREAD, SPREAD)), True  # noqa: S311
+        try:
+            sooner = self._take(scope)
             self._done(scope)
+            wait, backs_off = wait if sooner is None else sooner, False
         except KubeError as error:
             wait = self._missed(scope, error)
+            backs_off = scope in self._failed
         except Exception:
             log.exception("listing %s failed by a mistake of ours", scope)
             wait = self._pauses[scope].next()
         finally:
             with self._condition:
                 self._running.discard(scope)
-                if wait is not None:
-                    self._due[scope] = time.monotonic() + wait
+                due = time.monotonic() + wait
+                # What the list found may be from before the gap. One that failed is made again whatever was told.
+                self._due[scope] = due if backs_off else min(self._due[scope], due)
                 self._condition.notify_all()
 
     def _take(self, scope: Scope) -> float | None:
         """Lists once. Seconds until it has to be done again, where that is before its time."""
         kind = scope.watched.kind
         since = self._store.newest(kind)
-        listed = self._client.list_as(self._store.glimpse, scope.path, scope.watched.selector)
+        listed = self._client.list(self._store.glimpse, scope.path, scope.watched.selector)
         taken = self._store.replace(scope, listed.items, listed.version, since)
         if taken.stale:
             return self._stale(scope)

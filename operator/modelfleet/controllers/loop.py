@@ -9,6 +9,7 @@ from collections.abc import Callable
 from threading import Condition, Thread
 from typing import NamedTuple
 
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.kube.backoff import Backoff
 
 
@@ -57,7 +58,7 @@ class CompileLoop:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(5)
+        wait_for_end(self._thread, 5)
 
     def poke(self, *, at_once: bool = False) -> None:
         """Something may have changed; `at_once` where nothing more is to be waited for."""

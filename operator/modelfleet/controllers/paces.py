@@ -4,7 +4,6 @@ The others do not wait for it. What is refused is tried at once again when it, o
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Container
 from dataclasses import dataclass
 from threading import Lock
@@ -13,7 +12,7 @@ from typing import Any
 from modelfleet.findings import Key
 from modelfleet.kube.backoff import Backoff
 from modelfleet.kube.errors import Conflict, KubeError, Unprocessable
-from modelfleet.kube.rate import TokenBucket
+from modelfleet.kube.rate import TokenBuckets
 
 TRIES = 5
 """So often a conflict is tried again at once."""
@@ -45,7 +44,7 @@ class Paces:
         self._each = each
         self._longest = longest
         self._lock = Lock()
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._buckets = TokenBuckets(1 / each, BURST, MOST_OBJECTS)
         self._refused: dict[Key, _Refused] = {}
         self._said: dict[tuple[str, type[KubeError]], float] = {}
 
@@ -56,7 +55,7 @@ class Paces:
 
     def turn(self, who: str) -> float:
         """Seconds that a write has yet to wait for its pace; where there are none, it counts as made."""
-        return 0.0 if self._bucket(who).try_take() else self._each
+        return 0.0 if self._buckets.try_take(who) else self._each
 
     def refuse(self, key: Key, about: tuple[Any, ...], error: KubeError) -> tuple[float, bool]:
         """Seconds until there is to be another try, and whether this one is worth a word."""
@@ -82,14 +81,6 @@ class Paces:
         for key in list(self._refused):
             if key not in keys:
                 self._refused.pop(key, None)
-
-    def _bucket(self, who: str) -> TokenBucket:
-        with self._lock:
-            bucket = self._buckets.pop(who, None) or TokenBucket(1 / self._each, BURST)
-            self._buckets[who] = bucket
-            while len(self._buckets) > MOST_OBJECTS:
-                self._buckets.popitem(last=False)
-            return bucket
 
     def _is_news(self, key: Key, error: KubeError) -> bool:
         """Whether this was not just said of another object of the kind. What an object itself causes always is."""

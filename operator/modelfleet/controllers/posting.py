@@ -2,8 +2,6 @@
 
 import hashlib
 import logging
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -11,9 +9,10 @@ from threading import Thread
 from typing import Any, Protocol
 
 from modelfleet.api.meta import API_VERSION
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.findings import Key
 from modelfleet.kube.errors import Conflict, KubeError
-from modelfleet.kube.rate import TokenBucket
+from modelfleet.kube.rate import TokenBucket, TokenBuckets
 from modelfleet.statuses.changes import Transition
 from modelfleet.telemetry import WriterTelemetry
 
@@ -50,7 +49,7 @@ class Posting:
         self._telemetry = telemetry
         self._may = may
         self._all = TokenBucket(RATE, TOGETHER)
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._each = TokenBuckets(1 / EACH_S, BURST, MOST_OBJECTS)
         self._waiting: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         self._ending = False
         self._thread = Thread(target=self._run, name="events", daemon=True)
@@ -63,11 +62,11 @@ class Posting:
         """Ends after the one that is being written."""
         self._ending = True
         self._waiting.put(None)
-        self._thread.join(TIMEOUT_S + 1)
+        wait_for_end(self._thread, TIMEOUT_S + 1)
 
     def post(self, key: Key, uid: str, transition: Transition) -> None:
         """Says on the object what changed, soon."""
-        if self._waiting.qsize() < TOGETHER and self._bucket(uid).try_take() and self._all.try_take():
+        if self._waiting.qsize() < TOGETHER and self._each.try_take(uid) and self._all.try_take():
             self._waiting.put(self._event(key, uid, transition))
 
     def _run(self) -> None:
@@ -122,10 +121,3 @@ class Posting:
             "firstTimestamp": now,
             "lastTimestamp": now,
         }
-
-    def _bucket(self, uid: str) -> TokenBucket:
-        bucket = self._buckets.pop(uid, None) or TokenBucket(1 / EACH_S, BURST, time.monotonic)
-        self._buckets[uid] = bucket
-        while len(self._buckets) > MOST_OBJECTS:
-            self._buckets.popitem(last=False)
-        return bucket

@@ -63,4 +63,4 @@ class KeyQueue:
 
     def __len__(self) -> int:
         with self._condition:
-            return len(self._due) + len(self._taken)
+            return len(self._due.keys() | self._taken)

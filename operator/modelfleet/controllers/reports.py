@@ -14,6 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from threading import Condition, Thread
 from typing import Any, Protocol, TypeVar
 
+from modelfleet.controllers.threads import wait_for_end
 from modelfleet.fleet.envoys import COUNTED_S, Heard, Reported, joined
 from modelfleet.fleet.gatewaypods import GATEWAY, XDS, ready_pods, replica_addresses
 from modelfleet.fleet.reports import Report, parse_report
@@ -71,9 +72,12 @@ class ReportReader:
         namespace: str,
         addresses: Sequence[str],
         telemetry: WatcherTelemetry,
-        on_change: Callable[[], None],
+        on_change: Callable[[Reported, Reported], None],
     ) -> None:
-        """`addresses` are those of the replicas; where there is none they are looked for in the namespace."""
+        """`addresses` are those of the replicas; where there is none they are looked for in the namespace.
+
+        `on_change` hears of each change what was known before it and what is since. Two may come in either order.
+        """
         self._getter = getter
         self._namespace = namespace
         self._given = tuple(addresses)
@@ -99,7 +103,7 @@ class ReportReader:
         with self._condition:
             self._ending = True
             self._condition.notify_all()
-        self._thread.join(1)
+        wait_for_end(self._thread, 1)
 
     def reported(self, patience: float) -> Reported:
         """What is known now. Who has not been asked yet is waited for, but no longer than so."""
@@ -198,10 +202,10 @@ class ReportReader:
         with self._condition:
             self._age()
             now = self._joined()
-            changed, self._last = now != self._last, now
+            before, self._last = self._last, now
             self._condition.notify_all()
-        if changed:
-            self._on_change()
+        if now != before:
+            self._on_change(before, now)
 
     def _age(self) -> None:
         now = time.monotonic()

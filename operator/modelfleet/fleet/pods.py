@@ -41,11 +41,6 @@ class Pod:
     waiting: float = 0.0
     """Since when the scheduler has no node for it, in seconds since 1970; 0.0 where it does not say so."""
 
-    @property
-    def born(self) -> float:
-        """When it was made, in seconds since 1970."""
-        return seconds(self.created)
-
 
 def parse_pod(raw: Any) -> Pod | None:
     """The pod, or None where it has no name. Never raises."""

@@ -98,7 +98,7 @@ class Client:
         """Loads the credentials anew. Those in use are kept where that fails."""
         self._renewed(self._session)
 
-    def request(  # noqa: PLR0913 - a request has as many parts
+    def request(
         self,
         method: str,
         path: str,
@@ -106,7 +106,6 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: object = None,
         content: str = "application/json",
-        accept: str = "application/json",
         timeout: float = TIMEOUT_S,
     ) -> dict[str, Any]:
         """Sends the request and reads the object that answers it.
@@ -114,7 +113,7 @@ class Client:
         Once the time is up nothing is begun, sent or waited for any more; only an answer that has begun, and comes in
         drops, may take twice as long.
         """
-        headers = {"User-Agent": self._user_agent, "Accept": accept}
+        headers = {"User-Agent": self._user_agent, "Accept": "application/json"}
         call = _Call(
             method,
             f"{path}?{urlencode(query)}" if query else path,
@@ -131,14 +130,13 @@ class Client:
                 raise
         return renewed.exchange(call)
 
-    def list(self, path: str, selector: str = "", page: int = PAGE) -> Listing[dict[str, Any]]:
-        """All objects at a path, of one moment, read page by page. Half a list is never returned."""
-        return self.list_as(_as_it_came, path, selector, page)
-
-    def list_as(
+    def list(
         self, made_of: Callable[[dict[str, Any]], T], path: str, selector: str = "", page: int = PAGE
     ) -> Listing[T]:
-        """The same with what is made of each object, so that never more than a page of them is held whole."""
+        """What is made of all objects at a path, of one moment, read page by page. Half a list is never returned.
+
+        Never more than a page of them is held whole.
+        """
         for _ in range(_RESTARTS):
             with suppress(Gone):
                 return self._pages(made_of, path, selector, page)
@@ -309,10 +307,6 @@ def _parse(call: _Call, response: BaseHTTPResponse, data: bytes) -> dict[str, An
     if not isinstance(found, dict):
         raise Unreachable(f"{call}: could not read the answer: it is no object")
     return found
-
-
-def _as_it_came(item: dict[str, Any]) -> dict[str, Any]:
-    return item
 
 
 def _parse_page(path: str, answer: dict[str, Any]) -> Listing[dict[str, Any]]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from modelfleet.fleet.raw import mapping
 from modelfleet.kube.client import Client
 from modelfleet.kube.errors import Conflict, KubeError, NotFound
 
@@ -70,7 +71,7 @@ class Election:
         # Who held a Lease that was deleted may not know of it yet: what was known of it still holds.
         self._lease = lease or {}
         if lease is not None:
-            spec = _mapping(lease.get("spec"))
+            spec = mapping(lease.get("spec"))
             # Not the resource version: somebody who only labels a dead holder's Lease would keep it alive.
             if spec != self._spec:
                 self._spec, self._changed_at = spec, now
@@ -167,7 +168,7 @@ class LeaseKeeper:
         First stop whatever writes. Returns within 8 seconds, be it that the server does not answer.
         """
         self._stopping.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(_STOPS_WITHIN_S)
 
     def step(self) -> float:
@@ -271,10 +272,6 @@ class LeaseKeeper:
         if kind != self._complaint:
             self._complaint = kind
             _log.warning("The Lease %s could not be read or written: %s", self._name, error)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _micro(wall: datetime) -> str:

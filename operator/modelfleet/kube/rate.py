@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 
@@ -42,3 +43,28 @@ class TokenBucket:
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._rate)
         self._filled_at = now
+
+
+class TokenBuckets:
+    """A bucket for each of many. Those that nobody has asked for longest are forgotten. For any number of threads."""
+
+    def __init__(self, rate: float, burst: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`most` are remembered; the others have their whole burst."""
+        self._rate = rate
+        self._burst = burst
+        self._most = most
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def try_take(self, who: str) -> bool:
+        """Takes a token of this one's where it has one now."""
+        return self._bucket(who).try_take()
+
+    def _bucket(self, who: str) -> TokenBucket:
+        with self._lock:
+            bucket = self._buckets.pop(who, None) or TokenBucket(self._rate, self._burst, self._clock)
+            self._buckets[who] = bucket
+            while len(self._buckets) > self._most:
+                self._buckets.popitem(last=False)
+            return bucket

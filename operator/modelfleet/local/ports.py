@@ -44,7 +44,7 @@ def shown(host: str, port: int) -> str:
 
 
 class Reservation:
-    """A port that is ours. `is_held` says whether it stays so while nobody listens on it."""
+    """A port that is ours, also while nobody listens on it where the system can hold a port for somebody else."""
 
     def __init__(self, host: str, port: int, holder: socket.socket | None) -> None:
         self.host = host
@@ -61,11 +61,6 @@ class Reservation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @property
-    def is_held(self) -> bool:
-        """False where the system cannot hold a port for somebody else, and after closing."""
-        return self._holder is not None
 
     def close(self) -> None:
         """Gives the port back."""

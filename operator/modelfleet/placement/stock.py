@@ -105,12 +105,8 @@ class Stock:
         """The same of replicas of so many units of a class."""
         return self.fit(self.lot(hardware, units, regions))
 
-    def largest(self, hardware: str, regions: tuple[str, ...] = ()) -> int:
-        """The most units of the class that are free on one node."""
-        return self.largest_on(hardware, self.usable(hardware, regions))
-
     def largest_on(self, hardware: str, nodes: Iterable[str]) -> int:
-        """The same on one of these nodes."""
+        """The most units of the class that are free on one of these nodes."""
         need = self._need(hardware, 1)
         return max((fitting(need, self.free[name]) for name in nodes), default=0)
 

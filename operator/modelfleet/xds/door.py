@@ -20,22 +20,14 @@ _log = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[bytes, Any]
 
 
-def _nothing() -> None:
-    pass
-
-
-def _ignored(_: str) -> None:
-    pass
-
-
 class Door:
     """Where clients come in. With credentials, nobody does who has no certificate of ours, and none for all."""
 
     def __init__(
         self,
         credentials: grpc.ServerCredentials | None = None,
-        count: Callable[[], None] = _nothing,
-        came: Callable[[str], None] = _ignored,
+        count: Callable[[], None] = lambda: None,
+        came: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`count` is called for each stream that is refused for what it calls itself, `came` with where one is from."""
         self._credentials = credentials

@@ -85,11 +85,7 @@ class RenewingTls:
         return Material(chain, key, authorities, _end(files, prefix, serves=self._serves))
 
 
-def _nothing() -> None:
-    pass
-
-
-def server_credentials(tls: RenewingTls, begun: Callable[[], None] = _nothing) -> grpc.ServerCredentials:
+def server_credentials(tls: RenewingTls, begun: Callable[[], None] = lambda: None) -> grpc.ServerCredentials:
     """Those of a server that asks every client for a certificate. A handshake gets what is then in the files.
 
     `begun` is called for each connection, before anything is known of it.

@@ -15,7 +15,7 @@ from modelfleet.cli.main import main
 from modelfleet.cli.xds import command
 from modelfleet.envoy.mtls import TlsFiles
 from modelfleet.fleet.world import Gateway
-from modelfleet.kube.errors import Unusable
+from tests.unit.app.nowhere import go_nowhere
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "gateways.md"
 TLS = ("--tls-cert=/tls/tls.crt", "--tls-key=/tls/tls.key", "--tls-ca=/tls/ca.crt")
@@ -205,9 +205,17 @@ def test_every_option_is_on_the_page() -> None:
     assert listed == {option for parameter in command.params for option in parameter.opts} - {"-h", "--help"}
 
 
-def test_a_port_that_is_taken_is_told_by_its_option_before_anything_is_waited_for() -> None:
+@pytest.mark.parametrize(
+    ("relays", "why"), [(False, ": Address already in use"), (True, ", the address is taken or not ours")]
+)
+def test_a_port_that_is_taken_is_told_by_its_option_before_anything_is_waited_for(
+    relays: bool, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    go_nowhere(monkeypatch, tmp_path)
+    monkeypatch.setattr("modelfleet.app.logs.set_up", lambda *_: None)
+    monkeypatch.setattr(xds, "run_role", lambda *_: pytest.fail("it has begun"))
+    more = ("--upstream=127.0.0.1:1", f"--cache={tmp_path}/cache") if relays else ()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(Unusable, match=f"--listen {address}: cannot listen there: Address already in use"):
-            xds._check_free(address)
-    xds._check_free(address)
+        told = refusal("--listen", address, "--metrics=127.0.0.1:0", *more)
+    assert told.startswith(f"modelfleet xds: --listen {address}: cannot listen there{why}")

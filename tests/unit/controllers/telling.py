@@ -12,6 +12,7 @@ import pytest
 
 from modelfleet.controllers import reports
 from modelfleet.controllers.reports import ReportReader
+from modelfleet.fleet.envoys import Reported
 from modelfleet.kube.errors import KubeError
 from modelfleet.telemetry import WatcherTelemetry
 from tests.support.cluster_objects import condition
@@ -163,6 +164,8 @@ class Desk:
         self.getter, self.telemetry = Getter(), WatcherTelemetry()
         self.changes: list[float] = []
         """When something had changed."""
+        self.steps: list[tuple[Reported, Reported]] = []
+        """What was known before each change, and what was since."""
         self._made: list[ReportReader] = []
         for name, value in HASTE.items():
             monkeypatch.setattr(reports, name, value)
@@ -174,11 +177,13 @@ class Desk:
         for one in self._made:
             one.stop()
 
+    def _changed(self, before: Reported, now: Reported) -> None:
+        self.steps.append((before, now))
+        self.changes.append(time.monotonic())
+
     def start(self, *addresses: str) -> ReportReader:
         """A reader of these; without any it has to look for them."""
-        reader = ReportReader(
-            self.getter, "fleet", addresses, self.telemetry, lambda: self.changes.append(time.monotonic())
-        )
+        reader = ReportReader(self.getter, "fleet", addresses, self.telemetry, self._changed)
         self._made.append(reader)
         reader.start()
         return reader

@@ -10,6 +10,7 @@ import pytest
 from modelfleet.controllers import children as module
 from modelfleet.controllers.children import NEW, ChildSync
 from modelfleet.controllers.families import Family, family_of
+from modelfleet.controllers.paces import Paces
 from modelfleet.findings import Key
 from modelfleet.fleet.labels import HASH
 from modelfleet.kube.errors import Conflict, Forbidden, NotFound
@@ -288,7 +289,7 @@ def test_an_object_that_goes_is_waited_for(desk: Desk) -> None:
 def test_an_object_that_others_write_without_end_is_written_at_its_pace(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk.children._paces, "_each", 60.0)
+    monkeypatch.setattr(desk.children, "_paces", Paces(60.0, 300.0))
     desk.want(rendered(D, replicas=1))
     desk.rest()
     (path,) = desk.server.held

@@ -12,6 +12,7 @@ import pytest
 from modelfleet.controllers import holders
 from modelfleet.controllers.holders import HolderReader
 from modelfleet.findings import Key
+from modelfleet.fleet.snapshot import entries_of
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound, ServerError
 from modelfleet.telemetry import WatcherTelemetry
 
@@ -191,3 +192,44 @@ def test_a_namespace_that_is_not_allowed_is_never_asked_and_config_maps_are_read
     assert found.forbidden == {A: 'the operator reads no Secrets in namespace "x"'}
     assert found.absent == {MAP}
     assert {path.split("/")[-2] for path in getter.asked} == {"configmaps"}
+
+
+def test_one_that_nobody_foresaw_costs_itself_only_and_is_read_when_it_is_mended(
+    getter: Getter, reader: HolderReader, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = secret(odd="it")
+    monkeypatch.setattr(holders, "entries_of", lambda raw: 1 // 0 if raw is odd else entries_of(raw))
+    getter.put(A, odd)
+    getter.put(B, secret(token="two"))
+    assert known(reader, A, B) == ({"b": "two"}, set(), set(), {"a"})
+    assert "Secret x/a was not read by a mistake of ours" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    getter.put(A, secret(token="one"))
+    until(lambda: known(reader, A, B)[0] == {"a": "one", "b": "two"})
+    getter.put(A, odd)
+    getter.rounds()
+    assert known(reader, A, B)[0] == {"a": "one", "b": "two"}
+
+
+def test_a_round_that_fails_is_not_the_last_and_the_next_one_waits(
+    getter: Getter, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[float] = []
+
+    def fail() -> None:
+        tries.append(time.monotonic())
+        raise RuntimeError("a bug of whoever is told")
+
+    getter.put(A, secret(token="one"))
+    reader = HolderReader(getter, (), WatcherTelemetry(), fail)
+    reader.start()
+    try:
+        assert known(reader, A)[0] == {"a": "one"}
+        until(lambda: bool(tries))
+        getter.put(A, secret(token="two"))
+        until(lambda: known(reader, A)[0] == {"a": "two"})
+        until(lambda: len(tries) == 2)
+        assert tries[1] - tries[0] >= holders.EVERY_S
+    finally:
+        reader.stop()
+    assert "Secrets and ConfigMaps were not read by a mistake of ours" in caplog.text

@@ -88,3 +88,17 @@ def test_those_who_wait_go_home_at_the_end() -> None:
     queue.end()
     waiting.join(5)
     assert found == [None]
+
+
+def test_an_object_that_is_named_while_it_has_attention_is_one() -> None:
+    queue = KeyQueue(Clock())
+    for key in (A, B):
+        queue.add(key)
+    assert queue.take() == A
+    assert len(queue) == 2
+    queue.add(A)
+    assert len(queue) == 2
+    queue.done(A)
+    assert len(queue) == 2
+    assert sorted(drained(queue)) == [A, B]
+    assert len(queue) == 0

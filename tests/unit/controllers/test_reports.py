@@ -23,7 +23,7 @@ def test_the_first_who_wants_to_know_waits_until_everybody_has_been_asked_and_no
 
 
 def test_before_anybody_was_asked_and_with_no_patience_nothing_is_known(desk: Desk) -> None:
-    reader = ReportReader(desk.getter, "fleet", (NOWHERE,), desk.telemetry, lambda: None)
+    reader = ReportReader(desk.getter, "fleet", (NOWHERE,), desk.telemetry, lambda *_: None)
     assert reader.reported(0).silence == "no gateway has reported yet"
 
 
@@ -232,3 +232,25 @@ def test_it_ends_at_once_though_an_answer_is_waited_for(
     began = time.monotonic()
     reader.stop()
     assert time.monotonic() - began < 0.5
+
+
+def test_of_each_change_it_is_said_what_was_known_before_though_several_are_heard_at_once(
+    desk: Desk, replica: Telling
+) -> None:
+    others = [Telling(document(1, f"gw-{number}")) for number in range(1, 4)]
+    reader = desk.start(replica.address, *(one.address for one in others))
+    until(lambda: total(reader) == 4)
+    for number in range(2, 6):
+        for index, one in enumerate((replica, *others)):
+            one.tell(document(number, f"gw-{index}", generation=number))
+    until(lambda: len(desk.steps) > 4 and generation(reader) == 5)
+
+    def loose_ends() -> tuple[int, int]:
+        before, since = ([step[side] for step in tuple(desk.steps)] for side in (0, 1))
+        return sum(one not in since for one in before), sum(one not in before for one in since)
+
+    # Each goes on where another one ended, once all who have heard something have said so.
+    until(lambda: loose_ends() == (1, 1))
+    assert all(before != since for before, since in desk.steps)
+    for one in others:
+        one.die()

@@ -254,6 +254,20 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def test_a_keeper_that_could_have_no_thread_is_stopped_like_any_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    keeper = LeaseKeeper(Api(store), "here", "n", "one")
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        keeper.start()
+    keeper.stop()
+    assert not keeper.holds()
+
+
 def test_a_keeper_that_is_stopped_says_so_first_and_then_releases(store: Store) -> None:
     order: list[tuple[bool, str]] = []
     keeper = LeaseKeeper(

@@ -31,7 +31,7 @@ def stub() -> Iterator[Stub]:
 
 def test_pages_are_put_together_and_their_objects_say_what_they_are(stub: Stub) -> None:
     stub.replies = [page("a", "b", more="x"), page("c", more="y"), page("d")]
-    found = stub.client().list(PATH, "modelfleet.dev/model=m", page=2)
+    found = stub.client().list(dict, PATH, "modelfleet.dev/model=m", page=2)
     assert names(found) == ["a", "b", "c", "d"]
     assert found.version == "7"
     assert found.items[0] == {
@@ -44,7 +44,7 @@ def test_pages_are_put_together_and_their_objects_say_what_they_are(stub: Stub) 
 
 
 def test_an_empty_list_is_a_list(stub: Stub) -> None:
-    assert stub.client().list(PATH) == Listing([], "7")
+    assert stub.client().list(dict, PATH) == Listing([], "7")
     assert stub.asked[0].query == {"limit": "200"}
 
 
@@ -53,12 +53,12 @@ def test_what_an_object_says_of_itself_stands(stub: Stub) -> None:
     stub.replies = [
         Reply({"apiVersion": "v1", "kind": "ThingList", "metadata": {"resourceVersion": "1"}, "items": [item]})
     ]
-    assert stub.client().list(PATH).items == [item]
+    assert stub.client().list(dict, PATH).items == [item]
 
 
 def test_a_list_that_expires_between_its_pages_starts_over(stub: Stub) -> None:
     stub.replies = [page("gone", "a", more="x"), EXPIRED, page("a", more="y", version="9"), page("b", version="9")]
-    found = stub.client().list(PATH)
+    found = stub.client().list(dict, PATH)
     assert (names(found), found.version) == (["a", "b"], "9")
     assert [asked.query.get("continue") for asked in stub.asked] == [None, "x", None, "y"]
 
@@ -69,7 +69,7 @@ def test_a_list_that_always_expires_is_given_up_after_three_more_starts(stub: St
 
     stub.replies = [answer]
     with pytest.raises(Gone):
-        stub.client().list(PATH)
+        stub.client().list(dict, PATH)
     assert sum("continue" not in asked.query for asked in stub.asked) == 4
 
 
@@ -81,19 +81,19 @@ def test_a_list_that_always_expires_is_given_up_after_three_more_starts(stub: St
 def test_half_a_list_is_never_taken_for_whole(stub: Stub, second: Reply) -> None:
     stub.replies = [page("a", more="x"), second]
     with pytest.raises(Unreachable):
-        stub.client().list(PATH)
+        stub.client().list(dict, PATH)
 
 
 def test_a_refusal_between_pages_is_raised(stub: Stub) -> None:
     stub.replies = [page("a", more="x"), refusal(403, "Forbidden", "no longer")]
     with pytest.raises(Forbidden):
-        stub.client().list(PATH)
+        stub.client().list(dict, PATH)
 
 
 def test_pages_that_go_in_a_circle_end(stub: Stub) -> None:
     stub.replies = [page("a", more="x")]
     with pytest.raises(Unreachable, match="do not go on"):
-        stub.client().list(PATH)
+        stub.client().list(dict, PATH)
 
 
 GOOD: dict[str, Any] = {"apiVersion": "v1", "kind": "ThingList", "metadata": {"resourceVersion": "1"}, "items": []}
@@ -120,4 +120,4 @@ GOOD: dict[str, Any] = {"apiVersion": "v1", "kind": "ThingList", "metadata": {"r
 def test_what_is_no_list_is_unreachable_and_never_empty(stub: Stub, change: dict[str, Any]) -> None:
     stub.replies = [Reply(GOOD | change)]
     with pytest.raises(Unreachable, match="could not read the list"):
-        stub.client().list(PATH)
+        stub.client().list(dict, PATH)

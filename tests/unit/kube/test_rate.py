@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from modelfleet.kube.backoff import Backoff
-from modelfleet.kube.rate import TokenBucket
+from modelfleet.kube.rate import TokenBucket, TokenBuckets
 
 
 class Clock:
@@ -48,6 +48,38 @@ def test_threads_never_share_a_token() -> None:
     for thread in threads:
         thread.join()
     assert sorted(waits) == pytest.approx([0.0] * 50 + [float(number) for number in range(1, 351)])
+
+
+def test_each_has_a_bucket_of_its_own_and_those_that_ask_are_remembered() -> None:
+    buckets = TokenBuckets(rate=1, burst=1, most=2, clock=Clock())
+    assert [buckets.try_take(who) for who in "abab"] == [True, True, False, False]
+    assert buckets.try_take("c")  # nobody has asked for a longer than for b
+    assert [buckets.try_take(who) for who in "ba"] == [False, True]
+
+
+def test_threads_that_ask_of_one_at_once_find_one_bucket() -> None:
+    asked, going_on = threading.Event(), threading.Event()
+
+    def clock() -> float:
+        if threading.current_thread() is first:
+            asked.set()
+            going_on.wait(5)
+        return 0.0
+
+    def take() -> None:
+        found.append(buckets.try_take("a"))
+
+    found: list[bool] = []
+    buckets = TokenBuckets(rate=1, burst=1, most=9, clock=clock)
+    first, second = threading.Thread(target=take), threading.Thread(target=take)
+    first.start()
+    assert asked.wait(5)
+    second.start()
+    second.join(0.2)
+    going_on.set()
+    for thread in (first, second):
+        thread.join(5)
+    assert sorted(found) == [False, True]
 
 
 def test_waits_grow_up_to_a_bound_and_begin_anew_after_a_success() -> None:
