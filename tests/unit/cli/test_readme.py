@@ -5,10 +5,10 @@ import pytest
 from click.testing import CliRunner
 
 from modelfleet.api.routingpolicy.spec import RoutingPolicySpec
+from modelfleet.api.routingpolicy.unenforced import ENFORCED
 from modelfleet.api.rule import attributes
 from modelfleet.cli.main import COMMANDS, main
 from modelfleet.cli.render import command as render
-from modelfleet.routing.unsupported import ENFORCED
 
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "README.md"
