@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.local import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.local.binary import find_envoy
 from modelfleet.local.console import Console, is_envoy_noise
 from modelfleet.local.ports import Reservation, parse_address, reserve

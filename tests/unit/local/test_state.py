@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfleet.local import Unusable, state
+from modelfleet.findings import Unusable
+from modelfleet.local import state
 from modelfleet.local.state import Folder, claim, latest
 
 CLAIM = """
