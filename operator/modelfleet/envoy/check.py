@@ -59,28 +59,13 @@ Seen = MutableMapping[tuple[str, str, str], Facts]
 """Facts by type, name and version: a caller that keeps it has only what changed looked into. One for each gateway."""
 
 
-def check_resources(
-    resources: Sequence[XdsResource], bootstrap_clusters: Collection[str] = (), seen: Seen | None = None
-) -> tuple[Defect, ...]:
-    """All that is wrong with the resources of one gateway, taken as they are.
-
-    Of two that cannot both stand, the one that comes first is right. What the bootstrap brings is there as well.
-    """
-    told = _gather(resources, seen if seen is not None else {})
-    return tuple(
-        defect
-        for phase in _PHASES
-        for index, sentences in sorted(phase(told, bootstrap_clusters).items())
-        for defect in _defects(told[index][0], sentences)
-    )
-
-
 def without_defective(
     resources: Sequence[XdsResource], bootstrap_clusters: Collection[str] = (), seen: Seen | None = None
 ) -> tuple[tuple[XdsResource, ...], tuple[Defect, ...]]:
-    """The resources that can be sent, in their order, and why the others cannot.
+    """The resources of one gateway that can be sent, in their order, and why the others cannot.
 
-    What needs something that was left out is left out as well; nothing else is.
+    Of two that cannot both stand, the one that comes first is right. What the bootstrap brings is there as well. What
+    needs something that was left out is left out as well; nothing else is.
     """
     kept = _gather(resources, seen if seen is not None else {})
     defects: list[Defect] = []
