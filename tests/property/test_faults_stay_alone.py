@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelfleet.compiler import FleetPlan, compile_fleet
-from modelfleet.envoy.contents import EXTENSION, ROUTES
 from modelfleet.envoy.display import display_resource
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import EXTENSION, ROUTES, SCOPE
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway, Hidden, World
-from modelfleet.xds.types import SCOPE
 from tests.sizes import scale
 from tests.support.documents import Document, fleet, model, policy
 from tests.support.strategies import FLAGS, few, named, some

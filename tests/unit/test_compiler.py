@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from modelfleet.compiler import FleetPlan, compile_fleet
-from modelfleet.envoy.contents import SECRET
+from modelfleet.envoy.types import SCOPE, SECRET
 from modelfleet.findings import Key, Reason
 from modelfleet.fleet.inforce import InForce, Version
 from modelfleet.fleet.world import Endpoint, Gateway, Hidden, World
-from modelfleet.xds.types import SCOPE
 from tests.sizes import scale
 from tests.support.documents import Document, fleet, model, policy
 

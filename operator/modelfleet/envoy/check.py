@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError, Message
 
-from modelfleet.envoy.contents import CLUSTER, ENDPOINTS, ROUTES, TYPES, Need, contents
+from modelfleet.envoy.contents import Need, contents
 from modelfleet.envoy.protorules import violations
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, PREFIX, ROUTES, SCOPE
 from modelfleet.envoy.walk import known_type
 from modelfleet.findings import Key, printable
 
@@ -29,7 +30,6 @@ _MAX_TOLD = 10
 """Sentences about one resource: a bug in a table of 1,000 routes says the same 1,000 times."""
 
 _NAME = re.compile(r"[!-~]+")
-_SCOPE = TYPES + "envoy.config.route.v3.ScopedRouteConfiguration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _outside(resource: XdsResource) -> Iterator[str]:
 
 def _parsed(resource: XdsResource) -> Message | str:
     message_class = known_type(resource.type_url)
-    if message_class is None or not resource.type_url.startswith(TYPES):
+    if message_class is None or not resource.type_url.startswith(PREFIX):
         return f"{resource.type_url} is no type that is known here"
     try:
         return message_class.FromString(resource.body)
@@ -150,7 +150,7 @@ def _parsed(resource: XdsResource) -> Message | str:
 
 
 def _scope_of(resource: XdsResource, message: Message) -> tuple[str, ...]:
-    if resource.type_url != _SCOPE:
+    if resource.type_url != SCOPE:
         return ()
     return tuple(fragment.string_key for fragment in message.key.fragments)  # type: ignore[attr-defined]
 
@@ -212,7 +212,7 @@ def _over_budget(told: _Told, _bootstrap: Collection[str]) -> _Found:
 
 def _serves_all(resource: XdsResource) -> bool:
     """Whether it is the listener, the script or the gate. Lists of names have no owner either, and can be missed."""
-    return not resource.owners and resource.type_url not in (ROUTES, _SCOPE)
+    return not resource.owners and resource.type_url not in (ROUTES, SCOPE)
 
 
 _PHASES: tuple[Callable[[_Told, Collection[str]], Mapping[int, list[str]]], ...] = (

@@ -18,6 +18,7 @@ from modelfleet.envoy import contents, newer
 from modelfleet.envoy.check import without_defective
 from modelfleet.envoy.contents import MAX_ROUTES
 from modelfleet.envoy.typed import any_of
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.envoy.walk import known_type
 from tests.unit.envoy.snapshots import (
     HCM,
@@ -329,7 +330,7 @@ def test_a_cluster_is_needed_wherever_one_is_named(field: str) -> None:
         name += "[0]"
     else:
         setattr(made, name, "x")
-    assert contents.contents(made) == [(name, contents.Need(contents.CLUSTER, "x"))]
+    assert contents.contents(made) == [(name, contents.Need(CLUSTER, "x"))]
 
 
 @pytest.mark.parametrize(

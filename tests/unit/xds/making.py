@@ -12,10 +12,10 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.envoy.resource import XdsResource, resource_of
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.findings import Key
 from modelfleet.xds.state import gateway_resources
 from modelfleet.xds.stream import AdsStream
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 
 
 def policy(name: str) -> Key:

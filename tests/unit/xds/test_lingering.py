@@ -3,9 +3,9 @@
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE, SECRET
 from modelfleet.xds.events import Settled
 from modelfleet.xds.stream import MOVES_S, AdsStream
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE, SECRET
 from tests.unit.xds.making import Talk, cluster, endpoints, extension, listener, routes, scope, started
 from tests.unit.xds.test_order import fleet
 

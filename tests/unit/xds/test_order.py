@@ -1,9 +1,9 @@
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.xds.events import Settled
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE, SECRET
 from tests.unit.xds.making import (
     Talk,
     cluster,

@@ -5,10 +5,10 @@ import grpc
 import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
+from modelfleet.envoy.types import CLUSTER, LISTENER
 from modelfleet.kube.backoff import Backoff
 from modelfleet.xds import relay as relays
 from modelfleet.xds.relay import Happened
-from modelfleet.xds.types import CLUSTER, LISTENER
 from modelfleet.xds.upstream import Upstream
 from tests.unit.xds.making import listener
 from tests.unit.xds.test_relay import FLEET, Envoy, Place, all_up, play, versions

@@ -10,11 +10,11 @@ import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER
 from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.events import Ack, Connected, Disconnected, Event, Refusal, Settled
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER
 from tests.unit.xds.making import cluster, endpoints, listener, names, request, routes
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.kube.backoff import Backoff
 from modelfleet.xds import upstream
 from modelfleet.xds.cache import SnapshotCache
@@ -15,7 +16,6 @@ from modelfleet.xds.events import Event
 from modelfleet.xds.mirror import Mirror, Who
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER
 from modelfleet.xds.upstream import Upstream
 from tests.unit.xds.making import request, static_cluster
 from tests.unit.xds.test_server import socket

@@ -8,10 +8,11 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.findings import Key
 from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.stream import AdsStream
-from modelfleet.xds.types import CLUSTER, PHASE_OF
+from modelfleet.xds.types import PHASE_OF
 from tests.sizes import scale
 from tests.unit.xds.making import cluster, endpoints, listener, policy, request, routes, scope
 from tests.unit.xds.stub_envoy import TYPES, StubEnvoy
