@@ -10,6 +10,7 @@ from modelfleet.cli.addresses import Reader, read_metrics
 from modelfleet.cli.gatewayspec import FORM
 from modelfleet.cli.roles import log_options, scope_options
 from modelfleet.cli.tls import listener_options, tls_options
+from modelfleet.findings import Unusable
 
 if TYPE_CHECKING:
     from modelfleet.app.revival import Life
@@ -111,11 +112,9 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     SIGTERM or Ctrl-C ends it, and gateways keep what they have. Exit codes: 0 ended, 2 it could not start.
     """
     from modelfleet.app.logs import set_up
-    from modelfleet.findings import Unusable
 
     _check(context, relays=bool(upstream), has_cache=cache is not None)
-    address = Reader("--listen", HOST, PORT).read_own(listen)
-    served = Served(address, gateways, read_metrics(metrics), tls, listener)
+    served = Served(Reader("--listen", HOST, PORT).read_own(listen), gateways, read_metrics(metrics), tls, listener)
     upstream = tuple(map(Reader("--upstream", "modelfleet-xds", PORT).read, upstream))
     set_up(log_format, log_level)
     try:
@@ -161,7 +160,6 @@ def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | N
         _run_relay(served, upstream, cache, node, None)
         return
     from modelfleet.app.revival import Life, run_again
-    from modelfleet.findings import Unusable
 
     def work(life: Life) -> int:
         try:

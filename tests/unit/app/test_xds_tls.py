@@ -19,7 +19,7 @@ from modelfleet.envoy.types import CLUSTER
 from modelfleet.xds.state import gateway_resources
 from tests.support.authority import Authority, Issued, Mounted
 from tests.unit.xds.making import static_cluster
-from tests.unit.xds.test_server import METHOD, hello
+from tests.unit.xds.talking import METHOD, hello
 
 LOST = "modelfleet_tls_connections_lost_total "
 

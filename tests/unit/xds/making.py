@@ -151,3 +151,12 @@ def started(*resources: XdsResource) -> Talk:
         elif of_type := by_type.of_type(type_url):
             talk.take(type_url, *of_type)
     return talk
+
+
+def fleet(variant: int, *names: str) -> list[XdsResource]:
+    """Everything for policies of these names."""
+    made = [listener("l"), extension("e")]
+    for name in names:
+        made += [cluster(name, variant), endpoints(name, variant), secret(name, variant)]
+        made += [routes(name, [name], variant), scope(name, name, variant)]
+    return made

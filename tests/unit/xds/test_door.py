@@ -18,7 +18,7 @@ from modelfleet.xds.events import Connected
 from tests.support.authority import Authority, Issued, Mounted
 from tests.unit.xds.behind_tls import NAME, SERVER, Secured, opened, play
 from tests.unit.xds.making import cluster, names
-from tests.unit.xds.test_server import answer, code_of, hello, read
+from tests.unit.xds.talking import answer, code_of, hello, read
 
 EXPIRED = timedelta(seconds=-1)
 

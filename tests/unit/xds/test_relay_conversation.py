@@ -15,9 +15,9 @@ from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.stream import AdsStream
 from modelfleet.xds.types import PUSH_ORDER
 from tests.sizes import scale
+from tests.unit.xds.drawn import fleets
 from tests.unit.xds.making import cluster, endpoints, routes, scope
 from tests.unit.xds.stub_envoy import StubEnvoy
-from tests.unit.xds.test_with_stub_envoy import fleets
 
 WHO = Who("n", "g")
 ALWAYS = (cluster("c"), endpoints("c"), routes("c", ["c"]), scope("/c", "c"))
