@@ -27,12 +27,12 @@ class Reader:
     port: int
     lowest: int = 1
     """0 where it may be any port that is free."""
-    is_path: bool = True
+    takes_path: bool = True
     """Whether the path of a socket will do."""
 
     def read(self, text: str) -> str:
         """The address: HOST:PORT, [V6]:PORT or a path. Raises BadParameter."""
-        if self.is_path and text.startswith("/"):
+        if self.takes_path and text.startswith("/"):
             return self._path(text)
         found = _FORM.fullmatch(text)
         if found is None:
@@ -55,7 +55,7 @@ class Reader:
         return text
 
     def _refuse(self, text: str, why: str) -> NoReturn:
-        last = "/run/modelfleet/socket" if self.is_path else f":{self.port}"
+        last = "/run/modelfleet/socket" if self.takes_path else f":{self.port}"
         form = f"must be such as {self.host}:{self.port}, [::1]:{self.port} or {last}"
         raise click.BadParameter(f"{text!r} {form}{why and ': '}{why}", param_hint=f"'{self.option}'")
 
@@ -73,7 +73,7 @@ def read_metrics(text: str | None) -> str | None:
     if text is None:
         return None
     # A port alone was taken before addresses were read here, and still is.
-    return Reader("--metrics", "127.0.0.1", 8081, lowest=0, is_path=False).read_own(
+    return Reader("--metrics", "127.0.0.1", 8081, lowest=0, takes_path=False).read_own(
         f":{text}" if text.isdecimal() else text
     )
 
