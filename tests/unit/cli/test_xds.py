@@ -103,11 +103,10 @@ def test_a_relay_is_fed_at_an_address_or_a_socket(started: list[Any], upstream: 
         *("999.1.1.1:80", "-x-:80", "a..b:80", f"{'a' * 64}.svc:80", "[fe80::1%eth0]:80", f"/{'s' * 107}"),
     ],
 )
-def test_an_upstream_that_is_no_address_is_named(upstream: str) -> None:
-    told = refusal(*RELAY, "--upstream", upstream)
-    assert (
-        f"Invalid value for '--upstream': {upstream!r} must be such as modelfleet-xds:18000, [::1]:18000 or /" in told
-    )
+def test_an_upstream_that_is_no_address_is_named(started: list[Any], upstream: str) -> None:
+    form = f"{upstream!r} must be such as modelfleet-xds:18000, [::1]:18000 or /run/modelfleet/socket"
+    assert f"Invalid value for '--upstream': {form}" in refusal(*RELAY, "--upstream", upstream)
+    assert started == []
 
 
 def test_a_relay_listens_at_a_socket_by_its_path(started: list[Any]) -> None:
