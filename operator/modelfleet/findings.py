@@ -1,15 +1,18 @@
 """How the core speaks of mistakes.
 
 A user's mistake is never an exception: it is a `Finding`, a sentence that names the field and the fix. Everything
-below this module's importers may return findings; this module imports nothing of ours, so that everyone can.
+below this module's importers may return findings; this module imports nothing of ours, so that everyone can. Only what
+keeps a whole command from its work is raised, as `Unusable`.
 """
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 Path = tuple[str | int, ...]
 """Where in an object something is: field names, map keys and list indices, from the root down."""
+
+_LONGEST_LINE: Final = 2000
 
 
 class Key(NamedTuple):
@@ -160,6 +163,10 @@ class Condition(StrEnum):
     READY = "Ready"
 
 
+class Unusable(Exception):
+    """What a command cannot work with: a sentence for the user that names the option, the file or the place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One sentence for a user about one field of one object."""
@@ -196,3 +203,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def one_line(text: str | bytes, longest: int = _LONGEST_LINE) -> str:
+    """Somebody else's words, fit for a log."""
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    text = printable(" ".join(text[: 4 * longest].split()))
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

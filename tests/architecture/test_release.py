@@ -10,7 +10,7 @@ import yaml
 
 from modelfleet import __version__
 from modelfleet.workloads.options import OURS
-from tests.architecture.test_tools import TARGETS
+from tests.architecture.targets import TARGETS
 from tests.architecture.tree import ROOT
 from tools.signing import ISSUER, OUTPUT, SIGNER, SUMS
 

@@ -6,36 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.targets import TARGETS
 from tests.architecture.tree import ROOT, label
 from tests.conftest import ON_DEMAND
 from tests.soak.phases import PHASES
 from tools.environment import complaint
 from tools.phase import main as run_phase
 from tools.verify import differences
-
-TARGETS = [
-    *(
-        "help",
-        "demo",
-        "test",
-        "check",
-        "fmt",
-        "generate",
-        "manifests",
-        "verify",
-        "golden",
-        "bench",
-        "soak",
-        "engine",
-        "image",
-        "image-sign",
-        "image-verify",
-        "e2e",
-        "cluster",
-        "cluster-down",
-    ),
-    *("lock", "clean"),
-]
 
 
 def test_help_lists_every_target() -> None:

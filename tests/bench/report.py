@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 import modelfleet
-from modelfleet.local import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.local.binary import find_envoy
 
 ROOT = Path(__file__).resolve().parents[2]

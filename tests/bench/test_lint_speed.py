@@ -1,15 +1,12 @@
 """How long lint takes over a large fleet, and how much memory: reported, never asserted."""
 
-import json
-import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import modelfleet
+from tests.bench.report import Spread, report
 from tests.sizes import scale
 from tests.support.fleets import generated_fleet
 
@@ -54,18 +51,7 @@ def test_lint_of_a_large_fleet(tmp_path: Path) -> None:
         sizes[name] = write_fleet(folder, broken)
     runs = [(name, *measure(folder)) for _ in range(rounds) for name, folder in folders.items()]
     for name in folders:
-        seconds = [run[1] for run in runs if run[0] == name]
-        peaks = [run[2] for run in runs if run[0] == name]
-        rows.append({"fleet": name, "objects": OBJECTS, "megabytes": round(sizes[name] / 1e6, 1), "rounds": rounds})
-        rows[-1] |= {
-            "seconds": round(statistics.median(seconds), 2),
-            "range": [round(min(seconds), 2), round(max(seconds), 2)],
-        }
-        rows[-1]["peakMegabytes"] = round(max(peaks))
-    report = {
-        "bench": "lint",
-        "version": modelfleet.__version__,
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-    }
-    print(json.dumps({**report, "rows": rows}, indent=1))
+        row = {"fleet": name, "objects": OBJECTS, "megabytes": round(sizes[name] / 1e6, 1)}
+        seconds = Spread([round(run[1], 2) for run in runs if run[0] == name])
+        rows.append({**row, "seconds": seconds, "peak megabytes": round(max(run[2] for run in runs if run[0] == name))})
+    report("lint", rows, [f"{rounds} rounds, each a process of its own."])

@@ -14,6 +14,14 @@ from tests.testbed.bed import CRDS, Bed, expect
 PLACE = "installed"
 """The namespace of the release. Always the same, since the kinds that stay belong to it."""
 
+# No pod of the release is to do by itself what the test looks at.
+IDLE: dict[str, Any] = {
+    "tls": {"mode": "none"},
+    "operator": {"replicas": 0},
+    "xds": {"replicas": 0},
+    "gateways": {"default": {"replicas": 0}},
+}
+
 
 def helm(bed: Bed, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
     """A command of Helm on the cluster."""

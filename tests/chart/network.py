@@ -18,6 +18,18 @@ class Pod:
     """Those that have names."""
 
 
+OURS = {"app.kubernetes.io/name": "modelfleet", "app.kubernetes.io/instance": "modelfleet"}
+ROLES = {role: Pod(NAMESPACE, {**OURS, "app.kubernetes.io/component": role}) for role in ("operator", "xds", "gateway")}
+PODS = {
+    **ROLES,
+    "prometheus": Pod("monitoring", {"app.kubernetes.io/name": "prometheus"}),
+    "client": Pod("team-a", {"app": "chat"}),
+    "neighbour": Pod(NAMESPACE, {"app": "other"}),
+    # Whoever may make pods elsewhere may label them as he likes.
+    "impostor": Pod("team-a", {**OURS, "app.kubernetes.io/component": "gateway"}),
+}
+
+
 def matches(selector: Object | None, labels: Mapping[str, str]) -> bool:
     """Whether it selects what has these labels; where there is no selector, nothing."""
     if selector is None:

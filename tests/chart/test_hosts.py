@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.installing import installed
+from tests.chart.installing import IDLE, installed
 from tests.chart.rendering import ROOT
-from tests.chart.test_rights_in_use import IDLE
 from tests.testbed.api import Answer, wait_for
 from tests.testbed.bed import Bed, expect
 

@@ -11,7 +11,7 @@ import yaml
 
 from tests.chart.installing import our_kinds
 from tests.chart.manifests import NAMESPACE, STORED
-from tests.cluster.test_resources import needs_kubectl
+from tests.cluster.kubectl import needs_kubectl
 from tests.testbed.api import wait_for
 from tests.testbed.bed import CRDS, Bed
 

@@ -4,19 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chart.network import Pod, is_in, may_speak, policies_of
-from tests.chart.rendering import NAMESPACE, Rendered, template
+from tests.chart.network import PODS, ROLES, Pod, is_in, may_speak, policies_of
+from tests.chart.rendering import Rendered, template
 
-OURS = {"app.kubernetes.io/name": "modelfleet", "app.kubernetes.io/instance": "modelfleet"}
-ROLES = {role: Pod(NAMESPACE, {**OURS, "app.kubernetes.io/component": role}) for role in ("operator", "xds", "gateway")}
-PODS = {
-    **ROLES,
-    "prometheus": Pod("monitoring", {"app.kubernetes.io/name": "prometheus"}),
-    "client": Pod("team-a", {"app": "chat"}),
-    "neighbour": Pod(NAMESPACE, {"app": "other"}),
-    # Whoever may make pods elsewhere may label them as he likes.
-    "impostor": Pod("team-a", {**OURS, "app.kubernetes.io/component": "gateway"}),
-}
 METRICS = {("prometheus", role, port) for role, port in (("operator", 8081), ("xds", 9090), ("gateway", 9091))}
 MAY = {
     ("gateway", "xds", 18000),

@@ -10,9 +10,8 @@ from click.testing import CliRunner
 
 from modelfleet.cli.main import main
 from tests.chart.installing import helm
-from tests.chart.network import Pod, may_speak, policies_of
+from tests.chart.network import PODS, Pod, may_speak, policies_of
 from tests.chart.rendering import CHART, NAMESPACE, ROOT, Object, Rendered, run, template
-from tests.chart.test_network import PODS
 from tests.testbed.bed import Bed
 
 SERVED: dict[str, Any] = {"watchNamespaces": ["minimal"]}

@@ -9,28 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import NAMESPACE, ROOT, Rendered, template
+from tests.chart.granted import ROLES, Right, granted
+from tests.chart.rendering import NAMESPACE, ROOT, template
 
-Right = tuple[str, str, str, str]
-"""Where (nothing is everywhere), group, resource and verb."""
 SERVED = ("team-a", "team-b")
 SECRETS = ("team-a",)
 SINGLE: dict[str, Any] = {"watchNamespaces": list(SERVED), "secretsNamespaces": list(SECRETS)}
 WHOLE, IN_SERVED, OWN = "the whole cluster", "the namespaces that are served", "its own namespace"
-
-
-def table(page: str, heading: str) -> list[tuple[str, str, set[str], str]]:
-    """Group, resource, verbs and where, of each row."""
-    section = (ROOT / "docs" / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
-    return [
-        ((re.findall(r"`([^`]+)`", row[1]) or [""])[0], resource, set(re.findall(r"`(\w+)`", row[2])), row[3].strip())
-        for row in rows
-        for resource in re.findall(r"`([^`]+)`", row[0])
-    ]
-
-
-ROLES = {"operator": table("operator.md", "What it may do"), "xds": table("gateways.md", "Rights")}
 
 
 def listed(role: str, *, single: bool) -> set[Right]:
@@ -48,25 +33,6 @@ def listed(role: str, *, single: bool) -> set[Right]:
         found |= {(place, group, resource, verb) for place in places for verb in verbs}
     # What may be done everywhere may be done at home.
     return {right for right in found if right[0] == "" or ("", *right[1:]) not in found or right[2] == "secrets"}
-
-
-def granted(out: Rendered, account: str) -> set[Right]:
-    """What the chart gives to an account."""
-    found: set[Right] = set()
-    for kind in ("Role", "ClusterRole"):
-        for binding in out.all(f"{kind}Binding"):
-            if account not in {one["name"] for one in binding["subjects"]}:
-                continue
-            where = binding["metadata"].get("namespace", "")
-            role = out.one(kind, binding["roleRef"]["name"], where or None)
-            found |= {
-                (where, group, resource, verb)
-                for rule in role["rules"]
-                for group in rule["apiGroups"]
-                for resource in rule["resources"]
-                for verb in rule["verbs"]
-            }
-    return found
 
 
 @pytest.mark.parametrize("single", [False, True], ids=["all namespaces", "single namespaces"])

@@ -11,25 +11,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.chart.installing import PLACE, installed
+from tests.chart.granted import ROLES, granted
+from tests.chart.installing import IDLE, PLACE, installed
 from tests.chart.rendering import NAMESPACE, template
-from tests.chart.test_rights import ROLES, granted
 from tests.cluster.keda import SCALED_OBJECT
+from tests.cluster.operator.everything import have_everything_made, use_everything, used
 from tests.cluster.operator.objects import url
 from tests.cluster.operator.process import Operator
-from tests.cluster.operator.test_manual import _have_everything_made, _use_everything, used
 from tests.rights.accounts import Account
 from tests.rights.granted import Mode
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import FaultProxy
-
-# No pod of the release is to do by itself what the test looks at.
-IDLE: dict[str, Any] = {
-    "tls": {"mode": "none"},
-    "operator": {"replicas": 0},
-    "xds": {"replicas": 0},
-    "gateways": {"default": {"replicas": 0}},
-}
 
 
 class Installed(NamedTuple):
@@ -134,8 +126,8 @@ def test_an_operator_with_the_charts_account_uses_all_that_it_may_and_lacks_noth
         try:
             operator.wait_until_ready()
             operator.wait_until_leading()
-            _use_everything(bed, tenant, shared=not chart.single)
-            _have_everything_made(bed, tenant)
+            use_everything(bed, tenant, shared=not chart.single)
+            have_everything_made(bed, tenant)
             assert operator.metric("rbac_denied_total") == 0
         finally:
             operator.stop()

@@ -6,9 +6,8 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.chart.installing import installed
+from tests.chart.installing import IDLE, installed
 from tests.chart.rendering import ROOT
-from tests.chart.test_rights_in_use import IDLE
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 

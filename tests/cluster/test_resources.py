@@ -1,7 +1,5 @@
 """The resources as users of a cluster meet them: explained, listed, applied, scaled, changed."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -13,19 +11,12 @@ import yaml
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.meta import API_VERSION
 from modelfleet.api.resource import Resource
+from tests.cluster.kubectl import kubectl, needs_kubectl
 from tests.support.documents import document, merged
 from tests.testbed.bed import Bed, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
-needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on the path")
-
-
-def kubectl(bed: Bed, *arguments: str, stdin: str = "") -> str:
-    command = ["kubectl", f"--kubeconfig={bed.kubeconfig}", f"--cache-dir={bed.folder / 'kubectl'}", *arguments]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def url(kind: str, namespace: str, name: str = "") -> str:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import ROUTES
 from modelfleet.findings import Key
 from modelfleet.xds.events import Settled, StreamStatus
-from modelfleet.xds.types import ROUTES
 from tests.sizes import scale
 from tests.support.gateways.fleets import fleet_of
 from tests.support.gateways.memory import resident_mb

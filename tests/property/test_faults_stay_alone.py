@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,49 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelfleet.compiler import FleetPlan, compile_fleet
-from modelfleet.envoy.contents import EXTENSION, ROUTES
 from modelfleet.envoy.display import display_resource
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import EXTENSION, ROUTES, SCOPE
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway, Hidden, World
-from modelfleet.xds.types import SCOPE
+from tests.property.drawn import MISTAKES, NAMES, fleets
 from tests.sizes import scale
-from tests.support.documents import Document, fleet, model, policy
-from tests.support.strategies import FLAGS, few, named, some
+from tests.support.documents import Document, fleet, policy
+from tests.support.strategies import FLAGS
 
-NAMES = ("a", "b", "c", "d")
-HOSTED = {"url": "https://api.example.com/v1", "credentials": {"secretRef": {"name": "keys", "key": "token"}}}
-SHARES = named(st.sampled_from(NAMES), weight=st.integers(1, 9))
-RULES = st.lists(st.one_of(st.just({"tier": "light"}), st.fixed_dictionaries({"models": SHARES})), max_size=2)
-SPECS = some(
-    {"tiers": SHARES.map(lambda models: [{"name": "light", "models": models}])},
-    rules=RULES.map(lambda rules: [{"name": f"r{at}", **rule} for at, rule in enumerate(rules)]),
-    breaker=st.integers(1, 3).map(lambda number: {"consecutive": number}),
-    timeouts=st.integers(1, 60).map(lambda seconds: {"total": f"{seconds}s"}),
-)
-HOSTS = st.none() | few(st.sampled_from(["x.example.com", "y.example.com"]))
-MISTAKES: Mapping[str, Any] = {
-    "a field that is not there": {"tiersss": []},
-    "a wrong type": {"timeouts": {"total": "soon"}},
-    "a model that is not there": {"tiers": [{"name": "light", "models": [{"name": "absent"}]}]},
-    "a clause that is not enforced": {"mode": "Observe"},
-}
 Bytes = dict[tuple[str, str], XdsResource]
-
-
-@st.composite
-def fleets(draw: st.DrawFn) -> list[Document]:
-    """Models, some of them hosted, and policies of which each serves names of its own."""
-    made = []
-    for name in NAMES:
-        hosted: Document = {"engine": None, "external": HOSTED} if draw(FLAGS) else {}
-        made.append(model(name=name, **hosted))
-    for number in range(draw(st.integers(2, 4))):
-        serves: Document = {"models": [f"name-{number}", f"other-{number}"]}
-        if hosts := draw(HOSTS):
-            serves["hosts"] = hosts
-        made.append(policy(name=f"p{number}", **draw(SPECS), serves=serves))
-    return made
 
 
 def compiled(documents: list[Document], before: FleetPlan | None = None, token: str | None = "t") -> FleetPlan:

@@ -21,7 +21,7 @@ from modelfleet.statuses.inforce import in_force
 from modelfleet.statuses.judged import judged_of
 from modelfleet.statuses.summary import summarise
 from modelfleet.statuses.times import settle
-from tests.property.test_faults_stay_alone import HOSTED, MISTAKES
+from tests.property.drawn import HOSTED, MISTAKES
 from tests.sizes import scale
 from tests.support.documents import Document, base_spec, merged
 from tests.support.strategies import FLAGS, documents

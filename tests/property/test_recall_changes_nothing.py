@@ -17,8 +17,8 @@ from modelfleet.fleet.world import Endpoint, Gateway, Hidden, World
 from modelfleet.statuses.judged import Judged
 from modelfleet.statuses.summary import summarise
 from modelfleet.workloads.options import Options
-from tests.property.test_faults_stay_alone import NAMES, fleets
-from tests.property.test_placement import grounds
+from tests.property.drawn import NAMES, fleets
+from tests.property.grounds import grounds
 from tests.sizes import scale
 from tests.support.documents import Document, fleet
 

@@ -202,3 +202,22 @@ def runtime_folders(below: Path) -> list[str]:
     places = {Path(tempfile.gettempdir()), Path("/tmp")}
     owners = [owner for place in places for owner in place.glob("modelfleet-*/owner")]
     return sorted(str(owner.parent) for owner in owners if Path(owner.read_text()).is_relative_to(below))
+
+
+def refused(*words: object) -> str:
+    """Runs what cannot start, and gives the reason that it tells."""
+    family = Family()
+    done = subprocess.run(
+        command(*words),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **family.environment},
+        check=False,
+    )
+    assert done.returncode == 2, (done.returncode, done.stderr)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert not family.look()
+    return done.stderr

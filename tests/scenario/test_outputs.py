@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenario.manifests import policy, save, small_engine
-from tests.scenario.support import Up, ok
-from tests.scenario.test_starting import refused
+from tests.scenario.support import Up, ok, refused
 
 
 @pytest.fixture

@@ -1,37 +1,15 @@
 import contextlib
-import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.scenario.family import Family
 from tests.scenario.manifests import policy, save, sim
-from tests.scenario.support import PATIENCE_S, Up, by, command, ok
+from tests.scenario.support import Up, by, ok, refused
 
 DEFAULT_PORT = 8080
-
-
-def refused(*words: object) -> str:
-    """Runs what cannot start, and gives the reason that it tells."""
-    family = Family()
-    done = subprocess.run(
-        command(*words),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **family.environment},
-        check=False,
-    )
-    assert done.returncode == 2, (done.returncode, done.stderr)
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert not family.look()
-    return done.stderr
 
 
 def old_envoy(folder: Path) -> Path:

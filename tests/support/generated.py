@@ -3,14 +3,13 @@
 import copy
 import random
 import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from modelfleet.api.crd import object_schema
 from modelfleet.api.kinds import KINDS
 from modelfleet.api.meta import API_VERSION
-from modelfleet.findings import Path
+from tests.support.paths import paths
 
 Schema = dict[str, Any]
 Document = dict[str, Any]
@@ -155,7 +154,7 @@ def _set_ladder(spec: Document, dice: random.Random) -> None:
 
 def _mutate(document: Document, dice: random.Random) -> None:
     """Changes one place: takes it away, makes it odd, adds a field that is not there, doubles it."""
-    *way, last = dice.choice([path for path in _paths(document["spec"], ("spec",)) if len(path) > 1] or [("spec",)])
+    *way, last = dice.choice([path for path in paths(document["spec"], ("spec",)) if len(path) > 1] or [("spec",)])
     holder: Any = document
     for step in way:
         holder = holder[step]
@@ -168,10 +167,3 @@ def _mutate(document: Document, dice: random.Random) -> None:
         here.append(copy.deepcopy(here[0]))
     else:
         holder[last] = dice.choice(TEXTS) if how == "text" else copy.deepcopy(dice.choice(ODD))
-
-
-def _paths(value: Any, path: Path) -> Iterator[Path]:
-    yield path
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, child in children:
-        yield from _paths(child, (*path, step))

@@ -1,15 +1,14 @@
 """Documents that are valid, with everything that a kind can say; and what can happen to a document."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
 
 from modelfleet.api.enums import Work
 from modelfleet.api.routingpolicy.spec import Observable
-from modelfleet.findings import Path
 from tests.support.documents import Document, document
+from tests.support.paths import paths
 from tests.support.values import JSON, TEXTS
 
 Strategy = st.SearchStrategy[Any]
@@ -170,20 +169,12 @@ def documents(draw: st.DrawFn) -> Document:
     return raw
 
 
-def places(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Every place in a document, itself included."""
-    yield path
-    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, child in steps:
-        yield from places(child, (*path, step))
-
-
 @st.composite
 def mistaken(draw: st.DrawFn) -> Any:
     """A document that was valid before some of its places were changed, taken away, doubled or added to."""
     root: Any = [copy.deepcopy(draw(documents()))]  # what a strategy holds must not be changed
     for _ in range(draw(st.integers(1, 4))):
-        *way, last = draw(st.sampled_from([path for path in places(root) if path]))
+        *way, last = draw(st.sampled_from([path for path in paths(root) if path]))
         parent = root
         for step in way:
             parent = parent[step]

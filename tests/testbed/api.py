@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-ESTABLISHED = "Established"
 
 
 class Answer(NamedTuple):

@@ -11,31 +11,17 @@ from typing import Any
 import pytest
 
 from modelfleet.compiler import FleetPlan, compile_fleet
-from modelfleet.envoy.contents import SECRET
+from modelfleet.envoy.types import SCOPE, SECRET
 from modelfleet.findings import Key, Reason
 from modelfleet.fleet.inforce import InForce, Version
-from modelfleet.fleet.world import Endpoint, Gateway, Hidden, World
-from modelfleet.xds.types import SCOPE
+from modelfleet.fleet.world import Endpoint, Gateway, World
 from tests.sizes import scale
 from tests.support.documents import Document, fleet, model, policy
+from tests.unit.compiling import HOSTED, TWO, compiled, served
 
 M, N = Key("ModelDeployment", "default", "m"), Key("ModelDeployment", "default", "n")
 P, Q, R = (Key("RoutingPolicy", "default", name) for name in "pqr")
-KEYS = Key("Secret", "default", "keys")
-HOSTED = (
-    "{engine: null, external: {url: 'https://a.example.com/v1', credentials: {secretRef: {name: keys, key: token}}}}"
-)
-TWO = "{tiers: [{name: a, models: [{name: m}]}, {name: b, models: [{name: n}]}], rules: [{name: b, tier: b}]}"
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
-
-
-def compiled(
-    *documents: Document, before: FleetPlan | None = None, token: str | None = None, mistakes: bool = False
-) -> FleetPlan:
-    secrets = {KEYS: {"token": Hidden(token)}} if token is not None else {}
-    world = World(gateways={"default": Gateway("default")}, secrets=secrets)
-    snapshot = replace(fleet(*documents, mistakes=mistakes), world=world)
-    return compile_fleet(snapshot, before.in_force if before else None)
 
 
 def bytes_of(plan: FleetPlan) -> Mapping[tuple[str, str], bytes]:
@@ -54,10 +40,6 @@ def errors(plan: FleetPlan) -> list[tuple[Key, Reason]]:
 
 def aged(created: str, raw: Document) -> Document:
     return {**raw, "metadata": {**raw["metadata"], "creationTimestamp": created}}
-
-
-def served(name: str, *models: str, **more: Any) -> Document:
-    return policy(name=name, serves={"models": list(models)}, **more)
 
 
 def test_a_fleet_without_mistakes_is_in_force_whole() -> None:
@@ -257,25 +239,11 @@ def test_what_a_resource_is_made_from_is_told_with_it() -> None:
 
 SCRIPT = """
 import hashlib, sys
-from tests.unit.test_compiler import everything
+from tests.unit.compiling import everything
 plan = everything(int(sys.argv[1]))
 print([(it.type_url, it.name, it.version, hashlib.sha256(it.body).hexdigest()) for it in plan.gateways["default"]])
 print(plan.findings)
 """
-
-
-def everything(turn: int) -> FleetPlan:
-    """A fleet of a bit of everything, whose objects come in another order at each turn."""
-    when = {"headers": {f"x-{letter}": letter for letter in "abcdefgh"}, "tools": True, "missing": ["a", "b"]}
-    objects = [
-        policy(TWO, rules=[{"name": "r", "when": when, "tier": "b"}]),
-        served("q", "b", "c", breaker={"consecutive": 2}),
-        policy(name="r", serves={"models": ["z", "y"], "hosts": ["b.example.com", "a.example.com"]}),
-        served("bad", "bad", mode="Observe"),
-        model(HOSTED),
-        model(name="n"),
-    ]
-    return compiled(*objects[turn:], *objects[:turn], token="t")
 
 
 def test_the_bytes_are_the_same_whatever_the_order_and_in_every_process() -> None:

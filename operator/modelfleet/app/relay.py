@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,23 +13,19 @@ from modelfleet.app.revival import BEAT_S, Life
 from modelfleet.app.tls import tell_of_listener, warn_of_clear, watched_tls
 from modelfleet.controllers.serving import Serving
 from modelfleet.envoy.mtls import TlsFiles
-from modelfleet.kube.errors import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.telemetry import Telemetry
 from modelfleet.xds.cachefile import CacheFile
 from modelfleet.xds.dial import Dial
 from modelfleet.xds.mirror import Who
 from modelfleet.xds.relay import Happened, Relay
 
-HIGHEST = 65535
-
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/]+):(?P<port>[0-9]{1,5})")
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RelayOptions:
-    """What an installer says of a relay. An address is HOST:PORT, or the path of a socket."""
+    """What an installer says of a relay. An address is HOST:PORT, or the path of a socket, and has been read."""
 
     upstream: tuple[str, ...]
     """The central servers, any of which will do."""
@@ -53,28 +48,19 @@ def run_relay(options: RelayOptions) -> None:
     """Serves until a signal comes. Raises Unusable where it cannot."""
     if not options.upstream:
         raise Unusable("--upstream: must name at least one server")
-    upstream = [parse_address("--upstream", address, lowest=1) for address in options.upstream]
-    listen = parse_address("--listen", options.listen, lowest=0)
-    if options.tls and (socket := next((one for one in upstream if one.startswith("unix:")), None)):
-        raise Unusable(
-            f"--upstream {socket.removeprefix('unix:')}: a socket is without TLS: leave out --tls-cert and such"
-        )
+    if options.tls and (socket := next((one for one in options.upstream if one.startswith("/")), None)):
+        raise Unusable(f"--upstream {socket}: a socket is without TLS: leave out --tls-cert and such")
     file = CacheFile(options.cache, options.gateway)
     try:
         file.prepare()
     except OSError as error:
         raise Unusable(f"--cache {options.cache}: cannot be made: {error.strerror or error}") from error
-    asyncio.run(_run(options, upstream, listen, file))
+    asyncio.run(_run(options, list(map(_target, options.upstream)), _target(options.listen), file))
 
 
-def parse_address(option: str, address: str, lowest: int) -> str:
-    """The address as gRPC reads it, of which the port is at least this. Raises Unusable."""
-    if address.startswith("/"):
-        return f"unix:{address}"
-    found = _ADDRESS.fullmatch(address)
-    if found is None or not lowest <= int(found["port"]) <= HIGHEST:
-        raise Unusable(f"{option} {address}: must be HOST:PORT, such as 127.0.0.1:18000, or the path of a socket")
-    return address
+def _target(address: str) -> str:
+    """The address as gRPC reads it."""
+    return f"unix:{address}" if address.startswith("/") else address
 
 
 async def _run(options: RelayOptions, upstream: list[str], listen: str, file: CacheFile) -> None:

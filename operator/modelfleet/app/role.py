@@ -10,8 +10,9 @@ from threading import Event
 from typing import Protocol
 
 from modelfleet.controllers.serving import Page, Serving
+from modelfleet.findings import Unusable
 from modelfleet.kube.client import Client, check_version
-from modelfleet.kube.errors import Forbidden, KubeError, NotFound, Unusable
+from modelfleet.kube.errors import Forbidden, KubeError, NotFound
 from modelfleet.telemetry import Telemetry
 
 ASK_AGAIN_S = 2.0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from modelfleet.envoy.mtls import TlsFiles
-from modelfleet.kube.errors import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.telemetry import Telemetry
 from modelfleet.xds.arrivals import Arrivals
 from modelfleet.xds.door import Door

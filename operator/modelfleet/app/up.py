@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.findings import Key
-from modelfleet.local import Unusable
+from modelfleet.envoy.types import LISTENER
+from modelfleet.findings import Key, Unusable
 from modelfleet.local.binary import find_envoy
 from modelfleet.local.console import Console, is_envoy_noise
 from modelfleet.local.ports import Reservation, parse_address, reserve
@@ -23,7 +23,6 @@ from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.events import Event, Refusal
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import LISTENER
 
 US = "modelfleet"
 DEFAULT_LISTEN = "127.0.0.1:8080"

@@ -16,7 +16,7 @@ from modelfleet.controllers.loop import Pace
 from modelfleet.controllers.serving import Page
 from modelfleet.envoy.check import Defect, Seen
 from modelfleet.envoy.mtls import TlsFiles
-from modelfleet.findings import Key
+from modelfleet.findings import Key, Unusable
 from modelfleet.fleet.inforce import InForce
 from modelfleet.fleet.lastgood import OUTLASTING, last_good
 from modelfleet.fleet.references import holders_of_gateways, referred_holders
@@ -24,7 +24,6 @@ from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.fleet.world import Gateway
 from modelfleet.kube.client import Client
 from modelfleet.kube.config import connect
-from modelfleet.kube.errors import Unusable
 from modelfleet.sources.cluster import Holders, cluster_snapshot, judgements, parsed, with_holders
 from modelfleet.sources.kinds import ROUTED, scopes
 from modelfleet.sources.store import Change

@@ -7,14 +7,15 @@ from typing import NoReturn
 
 import click
 
-HIGHEST = 65535
+from modelfleet.local.ports import HIGHEST
+
 LONGEST_PATH = 107
 """So many bytes the system takes as the path of a socket."""
 LONGEST_NAME = 253
 
 _FORM = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
 _NUMBERS = re.compile(r"[0-9.]+")
-_NAME = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?\.?")
+_LABEL = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,14 @@ class Reader:
     option: str
     host: str
     port: int
+    lowest: int = 1
+    """0 where it may be any port that is free."""
+    takes_path: bool = True
+    """Whether the path of a socket will do."""
 
     def read(self, text: str) -> str:
         """The address: HOST:PORT, [V6]:PORT or a path. Raises BadParameter."""
-        if text.startswith("/"):
+        if self.takes_path and text.startswith("/"):
             return self._path(text)
         found = _FORM.fullmatch(text)
         if found is None:
@@ -35,9 +40,14 @@ class Reader:
         host = found["host"] if found["six"] is None else found["six"]
         if not _is_host(host, is_six=found["six"] is not None):
             self._refuse(text, f"{host!r} is no address, and no name of a host")
-        if not 0 < int(found["port"]) <= HIGHEST:
-            self._refuse(text, f"a port is from 1 to {HIGHEST}")
+        if not self.lowest <= int(found["port"]) <= HIGHEST:
+            self._refuse(text, f"a port is from {self.lowest} to {HIGHEST}")
         return text
+
+    def read_own(self, text: str) -> str:
+        """The same, where we are to listen: :PORT is all addresses."""
+        every = "0.0.0.0"  # noqa: S104 - it was asked for, and gRPC knows no shorter form
+        return self.read(f"{every}{text}" if text.startswith(":") else text)
 
     def _path(self, text: str) -> str:
         if not text.isprintable() or len(text.encode()) > LONGEST_PATH:
@@ -45,7 +55,8 @@ class Reader:
         return text
 
     def _refuse(self, text: str, why: str) -> NoReturn:
-        form = f"must be such as {self.host}:{self.port}, [::1]:{self.port} or /run/modelfleet/socket"
+        last = "/run/modelfleet/socket" if self.takes_path else f":{self.port}"
+        form = f"must be such as {self.host}:{self.port}, [::1]:{self.port} or {last}"
         raise click.BadParameter(f"{text!r} {form}{why and ': '}{why}", param_hint=f"'{self.option}'")
 
 
@@ -55,6 +66,16 @@ def _hint(text: str) -> str:
     if text.count(":") > 1 and "[" not in text:
         return "an IPv6 address goes in brackets"
     return "" if ":" in text else "the port is missing"
+
+
+def read_metrics(text: str | None) -> str | None:
+    """Where a role is to tell how it does; None where it is not to. Raises BadParameter."""
+    if text is None:
+        return None
+    # A port alone was taken before addresses were read here, and still is.
+    return Reader("--metrics", "127.0.0.1", 8081, lowest=0, takes_path=False).read_own(
+        f":{text}" if text.isdecimal() else text
+    )
 
 
 def is_host(text: str) -> bool:
@@ -75,4 +96,5 @@ def _is_host(host: str, *, is_six: bool) -> bool:
             return bool(IPv4Address(host))
     except ValueError:
         return False
-    return len(host) <= LONGEST_NAME and _NAME.fullmatch(host) is not None
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= LONGEST_NAME and all(map(_LABEL.fullmatch, labels))

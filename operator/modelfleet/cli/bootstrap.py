@@ -161,7 +161,7 @@ def _check_paths(files: Mapping[str, str]) -> None:
 
 def _shown(listener: "TlsFiles | None", folder: str) -> "TlsFiles | None":
     """The pair, after a look into it: an Envoy that has none that is good opens its port, and ends each connection."""
-    from modelfleet.kube.errors import Unusable
+    from modelfleet.findings import Unusable
     from modelfleet.xds.tls import RenewingTls
 
     if listener is None:

@@ -26,7 +26,7 @@ def command(envoy: str | None, stay: bool) -> None:
     from time import perf_counter
 
     from modelfleet.app.up import UpOptions, run_up
-    from modelfleet.local import Unusable
+    from modelfleet.findings import Unusable
     from modelfleet.local.sample import sample_paths
 
     begin = perf_counter()

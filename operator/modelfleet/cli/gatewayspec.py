@@ -76,8 +76,8 @@ def _said(parts: Iterable[str]) -> Mapping[str, str]:
 
 
 def _address(text: str) -> tuple[str, int]:
+    from modelfleet.findings import Unusable
     from modelfleet.fleet.world import Gateway
-    from modelfleet.local import Unusable
     from modelfleet.local.ports import parse_address
 
     try:

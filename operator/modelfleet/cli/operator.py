@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from modelfleet.cli.addresses import read_metrics
 from modelfleet.cli.roles import log_options, scope_options
 
 EXIT_UNUSABLE = 2
@@ -70,14 +71,15 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     """
     from modelfleet.app.logs import set_up
     from modelfleet.app.operator import OperatorOptions, run_operator
-    from modelfleet.kube.errors import Unusable
+    from modelfleet.findings import Unusable
     from modelfleet.workloads.options import OURS, Options
 
     children = Options(prometheus, image or OURS)
     replicas = tuple(map(_replica, xds))
+    address = read_metrics(metrics)
     set_up(log_format, log_level)
     try:
-        run_operator(OperatorOptions(namespaces, secrets, metrics, rate, burst, resync, children, replicas))
+        run_operator(OperatorOptions(namespaces, secrets, address, rate, burst, resync, children, replicas))
     except Unusable as error:
         click.echo(f"modelfleet operator: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)

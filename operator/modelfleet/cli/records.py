@@ -153,7 +153,7 @@ class _Reading:
 
 
 def _places(paths: tuple[str, ...], state: Path | None) -> tuple[str, ...]:
-    from modelfleet.local import Unusable
+    from modelfleet.findings import Unusable
     from modelfleet.local.state import Folder, latest
 
     if paths and state:

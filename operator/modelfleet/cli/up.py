@@ -47,7 +47,7 @@ def command(paths: tuple[str, ...], listen: str | None, state: Path | None, envo
     # yet, and out of the middle of an import Python lets no exception come as what it is.
     _on_signals(lambda *_: os._exit(0))
     from modelfleet.app.up import Ready, UpOptions, run_up
-    from modelfleet.local import Unusable
+    from modelfleet.findings import Unusable
     from modelfleet.local.sample import sample_paths
 
     _on_signals(lambda *_: sys.exit(0))

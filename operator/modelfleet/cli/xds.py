@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from modelfleet.cli.addresses import Reader
+from modelfleet.cli.addresses import Reader, read_metrics
 from modelfleet.cli.gatewayspec import FORM
 from modelfleet.cli.roles import log_options, scope_options
 from modelfleet.cli.tls import listener_options, tls_options
+from modelfleet.findings import Unusable
 
 if TYPE_CHECKING:
     from modelfleet.app.revival import Life
@@ -111,10 +112,10 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     SIGTERM or Ctrl-C ends it, and gateways keep what they have. Exit codes: 0 ended, 2 it could not start.
     """
     from modelfleet.app.logs import set_up
-    from modelfleet.kube.errors import Unusable
 
     _check(context, relays=bool(upstream), has_cache=cache is not None)
-    served = Served(_listen(listen), gateways, metrics, tls, listener)
+    served = Served(Reader("--listen", HOST, PORT).read_own(listen), gateways, read_metrics(metrics), tls, listener)
+    upstream = tuple(map(Reader("--upstream", "modelfleet-xds", PORT).read, upstream))
     set_up(log_format, log_level)
     try:
         if cache is not None:
@@ -124,11 +125,6 @@ def command(  # noqa: PLR0913, PLR0917 - an option each
     except Unusable as error:
         click.echo(f"modelfleet xds: {error}", err=True)
         sys.exit(EXIT_UNUSABLE)
-
-
-def _listen(text: str) -> str:
-    every = "0.0.0.0"  # noqa: S104 - it was asked for, and gRPC knows no shorter form
-    return Reader("--listen", HOST, PORT).read(f"{every}{text}" if text.startswith(":") else text)
 
 
 def _check(context: click.Context, *, relays: bool, has_cache: bool) -> None:
@@ -164,7 +160,6 @@ def _relay(served: Served, upstream: tuple[str, ...], cache: Path, node: str | N
         _run_relay(served, upstream, cache, node, None)
         return
     from modelfleet.app.revival import Life, run_again
-    from modelfleet.kube.errors import Unusable
 
     def work(life: Life) -> int:
         try:

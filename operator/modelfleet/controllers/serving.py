@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from socket import AF_INET6
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
@@ -9,12 +10,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
 
-from modelfleet.kube.errors import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
-
-HIGHEST = 65535
 
 Question = Callable[[], list[str]]
 Page = Callable[[str], bytes]
@@ -25,6 +24,10 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
+class _SixServer(_Server):
+    address_family = AF_INET6
+
+
 class _Handler(WSGIRequestHandler):
     timeout = 10  # who connects and says nothing does not keep a thread
 
@@ -33,7 +36,10 @@ class _Handler(WSGIRequestHandler):
 
 
 class Serving:
-    """An HTTP server of a thread of its own, which answers also while everything else is at work."""
+    """An HTTP server of a thread of its own, which answers also while everything else is at work.
+
+    The address is HOST:PORT or [V6]:PORT. Raises Unusable where the port is taken.
+    """
 
     def __init__(
         self,
@@ -43,12 +49,12 @@ class Serving:
         lacks: Question,
         pages: Mapping[str, Page] | None = None,
     ) -> None:
-        host, port = parse_address(address)
+        host, _, port = address.rpartition(":")
         self._pages = pages or {}
         self._metrics = make_wsgi_app(telemetry.registry)
         self._questions = {"/healthz": ailments, "/livez": ailments, "/readyz": lacks}
         try:
-            self._server = make_server(host, port, self._answer, _Server, _Handler)
+            self._server = make_server(host.strip("[]"), int(port), self._answer, _server_for(host), _Handler)
         except OSError as error:
             raise Unusable(f"--metrics {address}: cannot listen there: {error.strerror or error}") from error
         self._thread = Thread(target=self._server.serve_forever, name="metrics", daemon=True)
@@ -57,7 +63,7 @@ class Serving:
     def address(self) -> str:
         """Where it answers."""
         host, port = self._server.socket.getsockname()[:2]
-        return f"{host}:{port}"
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def start(self) -> None:
         """Begins to answer."""
@@ -83,9 +89,5 @@ class Serving:
         return ["\n".join(said or ["ok"]).encode() + b"\n"]
 
 
-def parse_address(address: str) -> tuple[str, int]:
-    """Host and port of ADDR:PORT, where :PORT stands for all addresses. Raises Unusable."""
-    host, _, port = address.rpartition(":")
-    if not port.isdecimal() or int(port) > HIGHEST:
-        raise Unusable(f"--metrics {address}: must be ADDR:PORT, such as 127.0.0.1:8081 or :8081")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - it was asked for
+def _server_for(host: str) -> type[_Server]:
+    return _SixServer if host.startswith("[") else _Server

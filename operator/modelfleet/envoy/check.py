@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError, Message
 
-from modelfleet.envoy.contents import CLUSTER, ENDPOINTS, ROUTES, TYPES, Need, contents
+from modelfleet.envoy.contents import Need, contents
 from modelfleet.envoy.protorules import violations
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, PREFIX, ROUTES, SCOPE
 from modelfleet.envoy.walk import known_type
 from modelfleet.findings import Key, printable
 
@@ -29,7 +30,6 @@ _MAX_TOLD = 10
 """Sentences about one resource: a bug in a table of 1,000 routes says the same 1,000 times."""
 
 _NAME = re.compile(r"[!-~]+")
-_SCOPE = TYPES + "envoy.config.route.v3.ScopedRouteConfiguration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +59,13 @@ Seen = MutableMapping[tuple[str, str, str], Facts]
 """Facts by type, name and version: a caller that keeps it has only what changed looked into. One for each gateway."""
 
 
-def check_resources(
-    resources: Sequence[XdsResource], bootstrap_clusters: Collection[str] = (), seen: Seen | None = None
-) -> tuple[Defect, ...]:
-    """All that is wrong with the resources of one gateway, taken as they are.
-
-    Of two that cannot both stand, the one that comes first is right. What the bootstrap brings is there as well.
-    """
-    told = _gather(resources, seen if seen is not None else {})
-    return tuple(
-        defect
-        for phase in _PHASES
-        for index, sentences in sorted(phase(told, bootstrap_clusters).items())
-        for defect in _defects(told[index][0], sentences)
-    )
-
-
 def without_defective(
     resources: Sequence[XdsResource], bootstrap_clusters: Collection[str] = (), seen: Seen | None = None
 ) -> tuple[tuple[XdsResource, ...], tuple[Defect, ...]]:
-    """The resources that can be sent, in their order, and why the others cannot.
+    """The resources of one gateway that can be sent, in their order, and why the others cannot.
 
-    What needs something that was left out is left out as well; nothing else is.
+    Of two that cannot both stand, the one that comes first is right. What the bootstrap brings is there as well. What
+    needs something that was left out is left out as well; nothing else is.
     """
     kept = _gather(resources, seen if seen is not None else {})
     defects: list[Defect] = []
@@ -156,7 +141,7 @@ def _outside(resource: XdsResource) -> Iterator[str]:
 
 def _parsed(resource: XdsResource) -> Message | str:
     message_class = known_type(resource.type_url)
-    if message_class is None or not resource.type_url.startswith(TYPES):
+    if message_class is None or not resource.type_url.startswith(PREFIX):
         return f"{resource.type_url} is no type that is known here"
     try:
         return message_class.FromString(resource.body)
@@ -165,7 +150,7 @@ def _parsed(resource: XdsResource) -> Message | str:
 
 
 def _scope_of(resource: XdsResource, message: Message) -> tuple[str, ...]:
-    if resource.type_url != _SCOPE:
+    if resource.type_url != SCOPE:
         return ()
     return tuple(fragment.string_key for fragment in message.key.fragments)  # type: ignore[attr-defined]
 
@@ -227,7 +212,7 @@ def _over_budget(told: _Told, _bootstrap: Collection[str]) -> _Found:
 
 def _serves_all(resource: XdsResource) -> bool:
     """Whether it is the listener, the script or the gate. Lists of names have no owner either, and can be missed."""
-    return not resource.owners and resource.type_url not in (ROUTES, _SCOPE)
+    return not resource.owners and resource.type_url not in (ROUTES, SCOPE)
 
 
 _PHASES: tuple[Callable[[_Told, Collection[str]], Mapping[int, list[str]]], ...] = (

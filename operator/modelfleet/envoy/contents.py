@@ -13,14 +13,8 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
 from validate import validate_pb2 as pgv
 
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, EXTENSION, ROUTES, SECRET
 from modelfleet.envoy.walk import Fields, Look, Walk
-
-TYPES = "type.googleapis.com/"
-CLUSTER = TYPES + "envoy.config.cluster.v3.Cluster"
-ENDPOINTS = TYPES + "envoy.config.endpoint.v3.ClusterLoadAssignment"
-EXTENSION = TYPES + "envoy.config.core.v3.TypedExtensionConfig"
-ROUTES = TYPES + "envoy.config.route.v3.RouteConfiguration"
-SECRET = TYPES + "envoy.extensions.transport_sockets.tls.v3.Secret"
 
 MAX_ROUTES = 1000
 """In one route configuration. Envoy tries routes one after the other, and one changed route sends all of them again."""

@@ -9,10 +9,10 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 
-from modelfleet.envoy.contents import SECRET
 from modelfleet.envoy.names import NAMESPACE
 from modelfleet.envoy.newer import unknown_of
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import SECRET
 from modelfleet.envoy.walk import is_map, known_type
 
 HIDDEN = "(hidden)"

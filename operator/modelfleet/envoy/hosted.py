@@ -11,7 +11,8 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from modelfleet.envoy.names import NAMESPACE
-from modelfleet.envoy.typed import PREFIX, any_of, milliseconds, parse, struct_of
+from modelfleet.envoy.typed import any_of, milliseconds, parse, struct_of
+from modelfleet.envoy.types import PREFIX
 from modelfleet.findings import Key
 from modelfleet.fleet.world import Gateway
 from modelfleet.routing.plan import HostPlan

@@ -21,7 +21,8 @@ from modelfleet.envoy.names import NAMESPACE, SCOPE, TOLD
 from modelfleet.envoy.record import access_logs
 from modelfleet.envoy.resource import XdsResource, resource_of
 from modelfleet.envoy.skipping import unless_answered_with
-from modelfleet.envoy.typed import PREFIX, parse, struct_in_json
+from modelfleet.envoy.typed import parse, struct_in_json
+from modelfleet.envoy.types import PREFIX
 from modelfleet.fleet.world import Gateway
 from modelfleet.routing.stripped import NAMES, PREFIXES
 

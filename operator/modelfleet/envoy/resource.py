@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
+from modelfleet.envoy.types import PREFIX
 from modelfleet.findings import Key
-
-_PREFIX = "type.googleapis.com/"
 
 
 class Message(Protocol):
@@ -35,4 +34,4 @@ def resource_of(name: str, message: Message, owners: Iterable[Key] = ()) -> XdsR
     """The resource of a message. Its version is a hash of its bytes, so that an unchanged one is never sent again."""
     body = message.SerializeToString(deterministic=True)
     full_name: str = message.DESCRIPTOR.full_name  # type: ignore[attr-defined]
-    return XdsResource(_PREFIX + full_name, name, blake2b(body, digest_size=8).hexdigest(), body, frozenset(owners))
+    return XdsResource(PREFIX + full_name, name, blake2b(body, digest_size=8).hexdigest(), body, frozenset(owners))

@@ -6,7 +6,7 @@ from envoy.extensions.common.matching.v3 import extension_matcher_pb2 as _matchi
 from envoy.extensions.filters.common.matcher.action.v3 import skip_action_pb2 as _skip
 from envoy.type.matcher.v3 import http_inputs_pb2 as _inputs
 
-from modelfleet.envoy.typed import PREFIX
+from modelfleet.envoy.types import PREFIX
 
 # Imported for their descriptors: a message inside of a message is found by its name.
 _NAMED = (_matching, _skip, _inputs)

@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct
 from xds.type.v3.typed_struct_pb2 import TypedStruct
 
-PREFIX = "type.googleapis.com/"
+from modelfleet.envoy.types import PREFIX
 
 M = TypeVar("M", bound=Message)
 

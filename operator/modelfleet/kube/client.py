@@ -20,7 +20,8 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, T
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, SSLError
 
-from modelfleet.kube.errors import Gone, Unauthorized, Unreachable, Untrusted, Unusable, error_of, one_line
+from modelfleet.findings import Unusable, one_line
+from modelfleet.kube.errors import Gone, Unauthorized, Unreachable, Untrusted, error_of
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from kubernetes.config import (
     load_kube_config,
 )
 
+from modelfleet.findings import Unusable, one_line
 from modelfleet.kube.client import Client
-from modelfleet.kube.errors import Unusable, one_line
 
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _DEFAULT: Final = "default"

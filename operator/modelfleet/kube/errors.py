@@ -8,18 +8,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from modelfleet.findings import printable
+from modelfleet.findings import one_line
 
 LONGEST_WAIT_S: Final = 60.0
 """A server that wishes for more is asked again all the same: it may have meant another than us."""
 
-_LONGEST_MESSAGE: Final = 2000
 _LONGEST_PAGE: Final = 200
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
-
-
-class Unusable(Exception):
-    """A setting that leads to no cluster: one line for the user that names it."""
 
 
 class KubeError(Exception):
@@ -118,14 +113,6 @@ def retry_after(headers: Mapping[str, str], details: object = None) -> float | N
         # Some whole numbers are too large to be made a float.
         seconds = min(asked, LONGEST_WAIT_S) if isinstance(asked, int | float) and asked >= 0 else None
     return None if seconds is None else float(min(max(seconds, 0.0), LONGEST_WAIT_S))
-
-
-def one_line(text: str | bytes, longest: int = _LONGEST_MESSAGE) -> str:
-    """Somebody else's words, fit for a log."""
-    if isinstance(text, bytes):
-        text = text.decode(errors="replace")
-    text = printable(" ".join(text[: 4 * longest].split()))
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _kind(status: int) -> type[KubeError]:

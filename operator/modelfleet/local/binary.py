@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from modelfleet.findings import printable
-from modelfleet.local import Unusable
+from modelfleet.findings import Unusable, printable
 
 OLDEST: Final = (1, 40, 0)
 

@@ -11,8 +11,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, TextIO
 
-from modelfleet.findings import printable
-from modelfleet.local import Unusable
+from modelfleet.findings import Unusable, printable
 
 FILE_BYTES: Final = 10_000_000
 """A file of lines is begun anew at this size, and the one before it is kept."""

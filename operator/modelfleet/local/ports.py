@@ -9,10 +9,10 @@ from contextlib import closing
 from types import TracebackType
 from typing import Final, Self
 
-from modelfleet.local import Unusable
+from modelfleet.findings import Unusable
 
 _FORM: Final = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
-_HIGHEST: Final = 65535
+HIGHEST: Final = 65535
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -29,8 +29,8 @@ def parse_address(text: str) -> tuple[str, int]:
     if "%" in host:
         raise Unusable(f"{text!r} names an interface, which is not supported: leave out the % and what follows it")
     port = int(found["port"])
-    if port > _HIGHEST:
-        raise Unusable(f"{text!r} must be ADDRESS:PORT such as 127.0.0.1:8080: a port is at most {_HIGHEST}")
+    if port > HIGHEST:
+        raise Unusable(f"{text!r} must be ADDRESS:PORT such as 127.0.0.1:8080: a port is at most {HIGHEST}")
     return str(address), port
 
 

@@ -12,9 +12,8 @@ from typing import Final, Protocol
 
 from modelfleet.envoy.bootstrap import Bootstrap
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.findings import Key
+from modelfleet.findings import Key, Unusable
 from modelfleet.fleet.world import Gateway
-from modelfleet.local import Unusable
 from modelfleet.local.binary import Envoy
 from modelfleet.local.children import Child, Children, Program, State
 from modelfleet.local.envoy import Admin, envoy_program

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from modelfleet.local import Unusable
+from modelfleet.findings import Unusable
 
 LONGEST_SOCKET: Final = 103
 """In bytes: macOS takes no more, and Linux four more."""

@@ -11,10 +11,10 @@ from hashlib import blake2b
 from threading import Condition
 from typing import Any, NamedTuple
 
+from modelfleet.envoy.types import ENDPOINTS, SECRET
 from modelfleet.findings import Key
 from modelfleet.xds.events import Connected, Disconnected, Event, Refusal, Settled
 from modelfleet.xds.state import GatewayResources
-from modelfleet.xds.types import ENDPOINTS, SECRET
 
 VERSION = 1
 FORGOTTEN_S = 300.0

@@ -13,6 +13,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE, SECRET
 from modelfleet.xds.emptiness import meant_empty
 from modelfleet.xds.events import Ack, Refusal
 from modelfleet.xds.incoming import resource_in, what_is_wrong
@@ -21,7 +22,7 @@ from modelfleet.xds.owning import owned, with_owners
 from modelfleet.xds.references import Reference
 from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.subscription import ABSENT, WILDCARD
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, PHASE_OF, PUSH_ORDER, ROUTES, SCOPE, SECRET
+from modelfleet.xds.types import PHASE_OF, PUSH_ORDER
 
 Request = Any
 Response = Any

@@ -7,10 +7,10 @@ one that the client does not have at all, or that it may not have, since it refu
 from collections.abc import Mapping
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import SCOPE
 from modelfleet.xds.refusals import Refusals
 from modelfleet.xds.state import GatewayResources
 from modelfleet.xds.subscription import Subscription
-from modelfleet.xds.types import SCOPE
 
 Rank = tuple[int, bool, str]
 """Who waits for whom: the larger for the smaller, so that no two wait for each other."""

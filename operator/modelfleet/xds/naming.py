@@ -2,14 +2,12 @@
 
 from google.protobuf.message import DecodeError
 
-from modelfleet.envoy import hosted
+# What is packed in a resource is looked into where something has imported its type: this does those of hosted models.
+import modelfleet.envoy.hosted  # noqa: F401
 from modelfleet.envoy.contents import Need, contents
 from modelfleet.envoy.resource import XdsResource
 from modelfleet.envoy.walk import known_type
 from modelfleet.xds.references import Reference
-
-# What is packed in a resource is looked into where something has imported its type.
-_PACKED = hosted
 
 
 def named_in(resource: XdsResource) -> frozenset[Reference]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ROUTES, SCOPE
 from modelfleet.findings import Key
 from modelfleet.xds.naming import named_in
 from modelfleet.xds.references import Reference
-from modelfleet.xds.types import CLUSTER, ROUTES, SCOPE
 
 _NAMING = (CLUSTER, ROUTES, SCOPE)
 

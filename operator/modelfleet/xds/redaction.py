@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import SECRET
 from modelfleet.findings import printable
-from modelfleet.xds.types import SECRET
 
 NEUTRAL = "The gateway refused it. What it said may contain credentials and is not repeated here."
 LONGEST = 500

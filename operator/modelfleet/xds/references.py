@@ -5,7 +5,7 @@ from envoy.config.route.v3 import scoped_route_pb2
 from google.protobuf.message import DecodeError
 
 from modelfleet.envoy.resource import XdsResource
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE
 
 Reference = tuple[str, str]
 """Type and name."""

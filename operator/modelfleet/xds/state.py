@@ -6,8 +6,9 @@ from hashlib import blake2b
 from types import MappingProxyType
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import SCOPE
 from modelfleet.xds.references import Reference, reference_of
-from modelfleet.xds.types import PUSH_ORDER, SCOPE
+from modelfleet.xds.types import PUSH_ORDER
 
 Changes = Mapping[str, frozenset[str]]
 """By type, the names that are new, gone or different."""

@@ -13,6 +13,7 @@ from google.protobuf import any_pb2
 
 from modelfleet.envoy.names import ANY_HOST
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from modelfleet.findings import Key
 from modelfleet.xds.emptiness import told_version
 from modelfleet.xds.events import Ack, Refusal, Settled, StreamEvent, StreamStatus
@@ -23,7 +24,7 @@ from modelfleet.xds.references import Reference, reference_of
 from modelfleet.xds.refusals import Refusals
 from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.subscription import Sent, Subscription
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LINGERING, LISTENER, PHASES, PUSH_ORDER, READERS, ROUTES, SCOPE
+from modelfleet.xds.types import LINGERING, PHASES, PUSH_ORDER, READERS
 
 Request = Any
 Response = Any

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import grpc
 
 from modelfleet.envoy.mtls import TlsFiles
-from modelfleet.kube.errors import Unusable
+from modelfleet.findings import Unusable
 
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME, which Python has no name for: also of a certificate that has expired its end is asked."""

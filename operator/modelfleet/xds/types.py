@@ -1,19 +1,8 @@
-"""The kinds of resources that a gateway is sent, and their order: nothing may name what is not there yet."""
+"""The order in which a gateway is sent kinds of resources: nothing may name what is not there yet."""
 
 from itertools import chain
 
-
-def _url(full_name: str) -> str:
-    return f"type.googleapis.com/{full_name}"
-
-
-CLUSTER = _url("envoy.config.cluster.v3.Cluster")
-ENDPOINTS = _url("envoy.config.endpoint.v3.ClusterLoadAssignment")
-SECRET = _url("envoy.extensions.transport_sockets.tls.v3.Secret")
-LISTENER = _url("envoy.config.listener.v3.Listener")
-EXTENSION = _url("envoy.config.core.v3.TypedExtensionConfig")
-ROUTES = _url("envoy.config.route.v3.RouteConfiguration")
-SCOPE = _url("envoy.config.route.v3.ScopedRouteConfiguration")
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 
 PHASES = ((CLUSTER, ENDPOINTS, SECRET), (LISTENER,), (ROUTES,), (SCOPE,), (EXTENSION,))
 """What may be on the wire together. A cluster is acknowledged only when it has its endpoints and its secrets.

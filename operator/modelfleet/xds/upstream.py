@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import grpc
 from envoy.service.discovery.v3 import discovery_pb2
 
+from modelfleet.findings import one_line
 from modelfleet.kube.backoff import Backoff
-from modelfleet.kube.errors import one_line
 from modelfleet.xds.dial import Channel, Dial
 from modelfleet.xds.mirror import Request, Response
 

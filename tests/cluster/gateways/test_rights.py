@@ -16,7 +16,7 @@ from tests.cluster.gateways.roles import Xds
 from tests.cluster.gateways.scene import Scene
 from tests.cluster.operator.objects import make, manifest, routed
 from tests.cluster.operator.process import Operator, Role, lasting_port, settled
-from tests.cluster.operator.test_secrets import keep, with_key
+from tests.cluster.operator.secrets import keep, with_key
 from tests.rights.granted import Mode, Place, rights
 from tests.testbed.api import wait_for
 from tests.testbed.bed import expect

@@ -13,7 +13,7 @@ from tests.cluster.gateways.roles import Envoy
 from tests.cluster.gateways.stage import LONELY, Stage
 from tests.cluster.operator.objects import gone, hardware, hosted, make, manifest, routed, url, wait_for_condition
 from tests.cluster.operator.process import settled
-from tests.cluster.operator.test_secrets import CANARY, keep, with_key
+from tests.cluster.operator.secrets import CANARY, keep, with_key
 from tests.sizes import SOAK, scale
 from tests.support.hostile import names
 from tests.support.hostile.dice import Dice

@@ -5,19 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.operator.objects import SERVED
-from tests.cluster.operator.process import Operator, running
+from tests.cluster.operator.process import Operator, running, unled
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
 from tests.testbed.faults import FaultProxy
-
-LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/modelfleet-operator"
 
 
 @pytest.fixture
 def proxy(bed: Bed) -> Iterator[FaultProxy]:
     """A proxy without rules, and a cluster in which nobody leads."""
-    bed.api.delete(LEASE)
-    with FaultProxy(bed) as proxy:
+    with unled(bed) as proxy:
         yield proxy
 
 
@@ -31,8 +28,7 @@ def operator(proxy: FaultProxy) -> Iterator[Operator]:
 @pytest.fixture(scope="module")
 def lasting(bed: Bed, request: pytest.FixtureRequest) -> Iterator[Operator]:
     """An operator for all tests of a module, with the options that its OPTIONS names."""
-    bed.api.delete(LEASE)
-    with FaultProxy(bed) as proxy, running(proxy, "lasting", *getattr(request.module, "OPTIONS", ())) as operator:
+    with unled(bed) as proxy, running(proxy, "lasting", *getattr(request.module, "OPTIONS", ())) as operator:
         yield operator
 
 

@@ -1,11 +1,10 @@
 """An operator that is killed at a moment that a seed chooses, and what is compared after it."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from tests.cluster.operator.conftest import LEASE
-from tests.cluster.operator.process import Operator
+from tests.cluster.operator.process import LEASE, Operator
 from tests.testbed.bed import Bed
 
 TIMES = frozenset({"lastTransitionTime", "since"})
@@ -31,9 +30,14 @@ def blows(seed: int, writes: int) -> Iterator[Blow]:
 
 def timeless(status: Any) -> Any:
     """A status without the times in it."""
-    if isinstance(status, dict):
-        return {name: timeless(part) for name, part in status.items() if name not in TIMES}
-    return [timeless(part) for part in status] if isinstance(status, list) else status
+    return without(status, TIMES)
+
+
+def without(thing: Any, names: Collection[str]) -> Any:
+    """A part of an object without the fields of these names, wherever they are in it."""
+    if isinstance(thing, dict):
+        return {name: without(part, names) for name, part in thing.items() if name not in names}
+    return [without(part, names) for part in thing] if isinstance(thing, list) else thing
 
 
 def again(bed: Bed, operator: Operator) -> None:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from tests.rights.accounts import ACCOUNTS, account_for, grant, scope_of
 from tests.testbed.api import wait_for
+from tests.testbed.bed import Bed
 from tests.testbed.faults import FaultProxy
 from tests.testbed.process import Process
 
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/modelfleet-operator"
 PROGRAM = Path(sys.executable).with_name("modelfleet")
 SERIES = re.compile(r"^(modelfleet_\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
@@ -112,6 +114,14 @@ class Operator(Role):
     def wait_until_leading(self, patience: float = 30) -> None:
         """Until it writes."""
         wait_for(f"{self.client} to lead", lambda: self.is_alive() and self.leads(), patience)
+
+
+@contextmanager
+def unled(bed: Bed) -> Iterator[FaultProxy]:
+    """A proxy without rules, and a cluster in which nobody leads."""
+    bed.api.delete(LEASE)
+    with FaultProxy(bed) as proxy:
+        yield proxy
 
 
 @contextmanager

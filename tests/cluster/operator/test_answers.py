@@ -11,10 +11,9 @@ from http import HTTPStatus
 import pytest
 
 from tests.cluster.operator.accounts import Account
-from tests.cluster.operator.conftest import LEASE
 from tests.cluster.operator.objects import SERVED, condition, hardware, hosted, make, status, url, wait_for_condition
 from tests.cluster.operator.pods import own_model
-from tests.cluster.operator.process import Operator
+from tests.cluster.operator.process import LEASE, Operator
 from tests.cluster.operator.sights import sees_what_is_made
 from tests.sizes import SOAK
 from tests.testbed.api import wait_for

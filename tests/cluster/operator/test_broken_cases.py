@@ -21,7 +21,7 @@ from tests.cluster.operator.objects import (
 )
 from tests.cluster.operator.pods import own_model
 from tests.cluster.operator.process import Operator
-from tests.cluster.operator.test_secrets import keep, with_key
+from tests.cluster.operator.secrets import keep, with_key
 from tests.testbed.api import Api, wait_for
 from tests.testbed.bed import CRDS, Bed, expect
 

@@ -3,35 +3,17 @@
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
+from tests.cluster.operator.events import events, wait_for_event
 from tests.cluster.operator.objects import condition, gone, hardware, hosted, make, routed, url, wait_for_condition
 from tests.cluster.operator.process import Operator
 from tests.sizes import scale
-from tests.testbed.api import Api, wait_for
+from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import Delay, Rule, Status, Write
 
 BURST, TOGETHER, A_SECOND = 10, 50, 5
 LONGEST = 1000
-Event = dict[str, Any]
-
-
-def events(api: Api, namespace: str, name: str) -> list[Event]:
-    """What is told of an object, the oldest first."""
-    path = f"/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name={name},source=modelfleet"
-    items: list[Event] = expect(api.get(path), HTTPStatus.OK)["items"]
-    return sorted(items, key=lambda item: int(item["metadata"]["resourceVersion"]))
-
-
-def wait_for_event(api: Api, namespace: str, name: str, start: str) -> Event:
-    """The event of an object whose message begins so."""
-
-    def found() -> list[Event]:
-        return [event for event in events(api, namespace, name) if event["message"].startswith(start)]
-
-    wait_for(f"the event {start} on {name}", found)
-    return found()[-1]
 
 
 def told(operator: Operator, namespace: str) -> list[Write]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster.kubectl import kubectl, needs_kubectl
 from tests.cluster.operator.admission import held_pods
 from tests.cluster.operator.objects import gone, hardware, hosted, make, routed, url, wait_for_condition
 from tests.cluster.operator.pods import own_model, placed_model, recover, running_pod
 from tests.cluster.operator.process import Operator
-from tests.cluster.test_resources import kubectl, needs_kubectl
 from tests.testbed.api import wait_for
 from tests.testbed.bed import Bed
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.operator.conftest import LEASE
 from tests.cluster.operator.objects import SERVED, hardware, hosted, make, routed, url, wait_for_condition
-from tests.cluster.operator.process import Operator
+from tests.cluster.operator.process import LEASE, Operator
 from tests.cluster.operator.sights import PROMPT_S, pair, resolved, sees_what_is_gone, sees_what_is_made, without_model
 from tests.sizes import SOAK, scale
 from tests.testbed.api import wait_for

@@ -8,48 +8,34 @@ from pathlib import Path
 
 import pytest
 
-from modelfleet.api.meta import API_VERSION
 from modelfleet.cli.operator import command
 from modelfleet.sources.kinds import BY_KIND
-from modelfleet.workloads.names import claim_name, deployment_name
 from tests.cluster.keda import SCALED_OBJECT
+from tests.cluster.operator.events import wait_for_event
+from tests.cluster.operator.everything import (
+    have_everything_made,
+    use_everything,
+    used,
+)
 from tests.cluster.operator.objects import (
     gone,
-    hardware,
     hosted,
     is_ending,
     make,
-    manifest,
     routed,
-    status,
     url,
     wait_for_condition,
 )
-from tests.cluster.operator.pods import own_model, placed_model
+from tests.cluster.operator.pods import placed_model
 from tests.cluster.operator.process import Operator, running
-from tests.cluster.operator.test_events import wait_for_event
-from tests.cluster.operator.test_secrets import keep, with_key
+from tests.cluster.operator.secrets import keep, with_key
 from tests.cluster.operator.writers import wait_until_still
-from tests.cluster.writing import (
-    LABELS,
-    Object,
-    autoscaler,
-    budget,
-    claim,
-    deployment,
-    live,
-    path_of,
-    scaled_object,
-    service,
-    wait_until_gone,
-)
 from tests.sizes import scale
 from tests.testbed.api import wait_for
-from tests.testbed.bed import CRDS, Bed, expect
+from tests.testbed.bed import CRDS, Bed
 from tests.testbed.faults import FaultProxy
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "operator.md").read_text()
-CHAT, KEDA, DEVICES = "chat", "scaled", "gpu.example.com"
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -89,8 +75,8 @@ def test_the_rights_that_the_page_lists_are_all_that_it_needs(
     try:
         operator.wait_until_ready()
         operator.wait_until_leading()
-        _use_everything(bed, namespace, shared=not single)
-        _have_everything_made(bed, namespace)
+        use_everything(bed, namespace, shared=not single)
+        have_everything_made(bed, namespace)
         assert operator.metric("rbac_denied_total") == 0
         assert operator.metric("writes_total", outcome="Forbidden") == 0
         assert operator.ask("/healthz")[0] == HTTPStatus.OK
@@ -110,94 +96,6 @@ def granted(*, all_: bool) -> set[tuple[str, str]]:
     listed = rows("What it may do")
     pairs = {(verb, resource) for row in listed for verb in quoted(row[2]) for resource in quoted(row[0])}
     return pairs if all_ else {pair for pair in pairs if pair[1] != "hardwareclasses/status"}
-
-
-def used(proxy: FaultProxy) -> set[tuple[str, str]]:
-    """Each verb that an operator has used, with what for. What is no resource is discovery."""
-    written = {(write.verb, f"{write.resource}/{write.subresource}".rstrip("/")) for write in proxy.writes}
-    # To apply what is not there asks for the right to create it, too.
-    written |= {("create", write.resource) for write in proxy.writes if write.served == HTTPStatus.CREATED}
-    return written | {(verb, resource) for _, verb, resource in proxy.reads if resource}
-
-
-def _use_everything(bed: Bed, namespace: str, *, shared: bool) -> None:
-    """Has every right used; those on what all share only where it may write on it."""
-    keep(bed.api, namespace, "keys", token="sesame")
-    placed = placed_model(bed.api, namespace)
-    without_price = hardware(placed)
-    del without_price["spec"]["price"]
-    make(bed.api, without_price)
-    variable = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "tuning", "key": "a"}}}
-    tuned = {"model": {"name": "m"}, "engine": {"name": "sim", "env": [variable]}}
-    make(bed.api, with_key("keyed", namespace, "keys"), manifest("ModelDeployment", "tuned", namespace, tuned))
-    for model in ("nobody", "keyed", "nobody", "keyed", "nobody"):
-        make(bed.api, routed("chat", namespace, model, f"{namespace}/chat"))
-        wanted = "False" if model == "nobody" else "True"
-        wait_for_condition(bed.api, "RoutingPolicy", namespace, "chat", "ResolvedRefs", wanted)
-    for name, wanted in (("keyed", "True"), ("m", "True"), ("tuned", "False")):
-        wait_for_condition(bed.api, "ModelDeployment", namespace, name, "Ready", wanted)
-    strays = [("RoutingPolicy", namespace, "chat", "revision"), ("ModelDeployment", namespace, "keyed", "costPerHour")]
-    if shared:
-        wait_for_condition(bed.api, "HardwareClass", "", placed, "Ready", "True")
-        strays.append(("HardwareClass", "", placed, "costPerHour"))
-    for kind, where, name, field in strays:
-        path = f"{url(kind, where, name)}/status"
-        expect(bed.api.merge(path, {"status": {field: "1"}}), HTTPStatus.OK)
-        wait_for("a stray field to be gone", lambda of=(kind, where, name), f=field: f not in status(bed.api, *of))
-    wait_for("an event to be counted again", lambda: _is_counted(bed, namespace))
-
-
-def _have_everything_made(bed: Bed, namespace: str) -> None:
-    """Has an object of each kind found in the place of what is to be made, and deleted where it is not wanted."""
-    name, others = f"gpu-{namespace}", others_of(namespace)
-    for other in others:
-        expect(bed.api.create(path_of(other).rpartition("/")[0], other), HTTPStatus.CREATED)
-    claimed = hardware(name)
-    claimed["spec"]["unit"] = {"deviceClass": DEVICES}
-    chat = own_model(CHAT, namespace, name)
-    chat["spec"]["scale"] = {"autoscaler": "hpa", "max": 2}
-    keda = manifest("ModelDeployment", KEDA, namespace, {"model": {"name": "m"}, "engine": {"name": "sim"}})
-    keda["spec"]["scale"] = {"autoscaler": "keda", "max": 2}
-    make(bed.api, claimed, chat, keda)
-    for model in (CHAT, KEDA):
-        wait_for_condition(bed.api, "ModelDeployment", namespace, model, "Placed", "NameTaken")
-    for other in others:
-        expect(bed.api.delete(path_of(other)), HTTPStatus.OK)
-    for other in others:
-        wait_for(f"the {other['kind']} to be made", lambda of=other: is_made(bed, of))
-    uid = expect(bed.api.get(url("ModelDeployment", namespace, CHAT)), HTTPStatus.OK)["metadata"]["uid"]
-    owner = {"apiVersion": API_VERSION, "kind": "ModelDeployment", "name": CHAT, "uid": uid, "controller": True}
-    for other in others:
-        stray = {**other, "metadata": {"name": "stray", "namespace": namespace, "labels": LABELS}}
-        stray["metadata"]["ownerReferences"] = [owner]
-        expect(bed.api.create(path_of(other).rpartition("/")[0], stray), HTTPStatus.CREATED)
-        wait_until_gone(bed.api, stray)
-
-
-def others_of(namespace: str) -> list[Object]:
-    """Somebody else's objects: one of each kind, called as what is to be made of a model."""
-    on = f"gpu-{namespace}"
-    target, cpu = {"name": KEDA}, {"type": "cpu", "metadata": {"value": "80"}}
-    scaled = {**scaled_object(namespace), "spec": {"scaleTargetRef": target, "triggers": [cpu]}}
-    named = (
-        (service(namespace), CHAT),
-        (budget(namespace), CHAT),
-        (claim(namespace), claim_name(CHAT, on, DEVICES, 1)),
-        (deployment(namespace, replicas=0), deployment_name(CHAT, on)),
-        (autoscaler(namespace), CHAT),
-        (scaled, KEDA),
-    )
-    return [{**one, "metadata": {"name": name, "namespace": namespace}} for one, name in named]
-
-
-def is_made(bed: Bed, of: Object) -> bool:
-    """Whether the operator's own is there."""
-    return any(one.get("controller") for one in live(bed.api, of).get("metadata", {}).get("ownerReferences", ()))
-
-
-def _is_counted(bed: Bed, namespace: str) -> bool:
-    items = expect(bed.api.get(f"/api/v1/namespaces/{namespace}/events"), HTTPStatus.OK)["items"]
-    return any(item["count"] > 1 for item in items if item["source"].get("component") == "modelfleet")
 
 
 def test_a_restart_tells_nothing_and_writes_nothing_but_its_lease(bed: Bed, namespace: str, proxy: FaultProxy) -> None:

@@ -22,7 +22,7 @@ from tests.cluster.operator.objects import (
 )
 from tests.cluster.operator.pods import placed_model
 from tests.cluster.operator.process import Operator, running
-from tests.cluster.operator.test_secrets import keep, refs, with_key, with_variables
+from tests.cluster.operator.secrets import keep, refs, with_key, with_variables
 from tests.testbed.bed import Bed, expect
 from tests.testbed.faults import Delay, FaultProxy, Rule
 from tests.testbed.faults.rules import Handle

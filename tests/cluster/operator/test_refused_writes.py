@@ -11,7 +11,6 @@ import pytest
 
 from modelfleet.api.kinds import KINDS
 from modelfleet.sources.kinds import AROUND, MADE
-from tests.cluster.operator.conftest import LEASE
 from tests.cluster.operator.objects import (
     condition,
     gone,
@@ -23,7 +22,7 @@ from tests.cluster.operator.objects import (
     url,
     wait_for_condition,
 )
-from tests.cluster.operator.process import Operator
+from tests.cluster.operator.process import LEASE, Operator
 from tests.cluster.operator.sights import sees_what_is_made
 from tests.cluster.operator.writers import churn, cpu_seconds, on_objects, wait_until_still
 from tests.sizes import scale

@@ -4,18 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.operator.conftest import LEASE
-from tests.cluster.operator.process import Operator, running
+from tests.cluster.operator.process import Operator, running, unled
 from tests.cluster.placement.fleet import Fleet, corner
 from tests.testbed.bed import Bed
-from tests.testbed.faults import FaultProxy
 
 
 @pytest.fixture(scope="module")
 def placing(bed: Bed) -> Iterator[Operator]:
     """An operator that leads, for all tests of a module."""
-    bed.api.delete(LEASE)
-    with FaultProxy(bed) as proxy, running(proxy, "placing") as operator:
+    with unled(bed) as proxy, running(proxy, "placing") as operator:
         yield operator
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from modelfleet.fleet.labels import HASH
-from tests.cluster.operator.conftest import LEASE
-from tests.cluster.operator.killing import Blow, again, blows, timeless
+from tests.cluster.operator.killing import Blow, again, blows, timeless, without
 from tests.cluster.operator.objects import gone, url
-from tests.cluster.operator.process import Operator
+from tests.cluster.operator.process import Operator, unled
 from tests.cluster.operator.writers import wait_until_still
 from tests.cluster.placement.fleet import ONE_GPU, Fleet, corner
 from tests.sizes import scale
@@ -64,20 +63,13 @@ SCRIPT: tuple[Step, ...] = (
 
 
 @pytest.fixture
-def proxy(bed: Bed) -> Iterator[FaultProxy]:
-    """A proxy without rules, and a cluster in which nobody leads."""
-    bed.api.delete(LEASE)
-    with FaultProxy(bed) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def mortal(proxy: FaultProxy) -> Iterator[Operator]:
+def mortal(bed: Bed) -> Iterator[Operator]:
     """An operator that leads; others may be started in its place."""
-    operator = Operator(proxy, "mortal")
-    operator.start()
-    yield operator
-    operator.kill()
+    with unled(bed) as proxy:
+        operator = Operator(proxy, "mortal")
+        operator.start()
+        yield operator
+        operator.kill()
 
 
 @pytest.fixture
@@ -99,7 +91,7 @@ def owned(fleet: Fleet) -> Owned:
     for plural, root in OWNED:
         for item in fleet.made(plural, root):
             metadata = {key: item["metadata"].get(key) for key in ("labels", "annotations", "ownerReferences")}
-            found[f"{plural}/{item['metadata']['name']}"] = lasting({**metadata, "spec": item["spec"]})
+            found[f"{plural}/{item['metadata']['name']}"] = without({**metadata, "spec": item["spec"]}, PASSING)
     for model in expect(fleet.api.get(url("ModelDeployment", fleet.namespace)), HTTPStatus.OK)["items"]:
         name = model["metadata"]["name"]
         found[f"replicas/{name}"] = fleet.where(name)
@@ -108,13 +100,6 @@ def owned(fleet: Fleet) -> Owned:
         answer = fleet.api.get(url("HardwareClass", "", fleet.own(name)))
         found[f"status of the class {name}"] = timeless(answer.body.get("status"))
     return found
-
-
-def lasting(thing: Any) -> Any:
-    """A part of an object without what is another each time."""
-    if isinstance(thing, dict):
-        return {name: lasting(part) for name, part in thing.items() if name not in PASSING}
-    return [lasting(part) for part in thing] if isinstance(thing, list) else thing
 
 
 def digest(found: Owned) -> str:
@@ -167,9 +152,9 @@ def settles(fleet: Fleet, operator: Operator, expected: Owned) -> float:
 
 
 def test_a_kill_at_any_moment_of_a_series_of_changes_leaves_no_trace_in_what_is_owned(
-    bed: Bed, fleet: Fleet, proxy: FaultProxy, mortal: Operator, evidence: Callable[..., None]
+    bed: Bed, fleet: Fleet, mortal: Operator, evidence: Callable[..., None]
 ) -> None:
-    expected = undisturbed(fleet, proxy)
+    expected = undisturbed(fleet, mortal.proxy)
     clear(fleet)
     hits, slowest, turn = 0, 0.0, 0
     for blow in islice(blows(seed=9, writes=WRITES), KILLS):
@@ -183,7 +168,7 @@ def test_a_kill_at_any_moment_of_a_series_of_changes_leaves_no_trace_in_what_is_
             turn += 1
         again(bed, mortal)
         slowest = max(slowest, settles(fleet, mortal, expected[turn - 1]))
-    wait_until_still(proxy)
+    wait_until_still(mortal.proxy)
     assert digest(owned(fleet)) == digest(expected[turn - 1])
     evidence(kills=KILLS, where_they_should_be=hits, slowest_seconds_until_all_was_as_before=round(slowest, 1))
     assert hits > KILLS / 2

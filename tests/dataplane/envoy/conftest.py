@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from modelfleet.local import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.local.binary import find_envoy
 
 

@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from modelfleet.envoy.bootstrap import Bootstrap
+from modelfleet.envoy.types import ROUTES
 from modelfleet.fleet.world import Gateway
 from modelfleet.local.binary import find_envoy
 from modelfleet.local.ports import reserve
-from modelfleet.xds.types import ROUTES
 from tests.dataplane.support.client import Address, Connection, Request, chat
 from tests.dataplane.support.process import EnvoyProcess
 from tests.dataplane.support.steps import chat_answer

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.xds.events import Refusal
-from modelfleet.xds.types import CLUSTER
 from tests.dataplane.support.client import Request, chat
 from tests.dataplane.support.fleets import Raw, fleet, hosted, model, simple
 from tests.dataplane.support.gateway import JSON, Settings

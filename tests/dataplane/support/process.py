@@ -41,41 +41,31 @@ class _Admin(HTTPConnection):
         self.sock.connect(self._path)
 
 
-class EnvoyProcess:
-    """One Envoy from start to end. Its log goes on in one file over restarts."""
+class Leashed:
+    """A process that ends with the test, also where the test is killed. Its log goes on in one file over restarts."""
 
-    def __init__(
-        self, program: Path, bootstrap: Bootstrap, folder: Path, workers: int, flush_ms: int = FLUSH_MS
-    ) -> None:
-        self.bootstrap = bootstrap
-        self.log = folder / "envoy.log"
-        config = folder / "envoy.json"
-        config.write_text(json.dumps(render_bootstrap(bootstrap)), encoding="utf-8")
-        self._command = [str(program), "--config-path", str(config), "--concurrency", str(workers)]
-        self._command += ["--disable-hot-restart", "--file-flush-interval-msec", str(flush_ms), "--log-level", "info"]
+    def __init__(self, log: Path) -> None:
+        self.log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._leash = -1
 
-    def start(self) -> None:
+    def launch(self, *command: str) -> None:
+        """Starts it. It is to end, or to be ended, before it is started again."""
         read, self._leash = os.pipe()
-        command = [sys.executable, "-I", "-S", str(LEASH), str(read), "5", "--", *self._command]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, pass_fds=(read,), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-I", "-S", str(LEASH), str(read), "5", "--", *command],
+                pass_fds=(read,),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         os.close(read)
 
-    def wait_until_ready(self) -> None:
-        """Until it serves; a test that fails here says why."""
-        try:
-            wait_for(lambda: self.ask("/ready")[0] == 200 or self.ended, "Envoy is ready")
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.text()[-4000:]}") from None
-        assert not self.ended, self.text()[-4000:]
-
     @property
     def pid(self) -> int:
-        """Of the leash, whose only child is Envoy."""
+        """Of the leash, whose only child is the process."""
         assert self._process
         return self._process.pid
 
@@ -93,6 +83,35 @@ class EnvoyProcess:
         self._process = None
         return status
 
+    def text(self) -> str:
+        """Everything that it has logged."""
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+
+class EnvoyProcess(Leashed):
+    """One Envoy from start to end."""
+
+    def __init__(
+        self, program: Path, bootstrap: Bootstrap, folder: Path, workers: int, flush_ms: int = FLUSH_MS
+    ) -> None:
+        super().__init__(folder / "envoy.log")
+        self.bootstrap = bootstrap
+        config = folder / "envoy.json"
+        config.write_text(json.dumps(render_bootstrap(bootstrap)), encoding="utf-8")
+        self._command = [str(program), "--config-path", str(config), "--concurrency", str(workers)]
+        self._command += ["--disable-hot-restart", "--file-flush-interval-msec", str(flush_ms), "--log-level", "info"]
+
+    def start(self) -> None:
+        self.launch(*self._command)
+
+    def wait_until_ready(self) -> None:
+        """Until it serves; a test that fails here says why."""
+        try:
+            wait_for(lambda: self.ask("/ready")[0] == 200 or self.ended, "Envoy is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.text()[-4000:]}") from None
+        assert not self.ended, self.text()[-4000:]
+
     def ask(self, path: str, method: str = "GET") -> tuple[int, str]:
         """What its admin interface says; status 0 where it does not answer."""
         connection = _Admin(self.bootstrap.admin)
@@ -104,10 +123,6 @@ class EnvoyProcess:
             return 0, ""
         finally:
             connection.close()
-
-    def text(self) -> str:
-        """Everything that it has logged."""
-        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
     def errors(self) -> list[str]:
         """The lines of its log that speak of an error, and whatever a script said."""

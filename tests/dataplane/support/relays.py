@@ -1,11 +1,8 @@
 """A real Envoy behind a real relay: the control plane runs here, the relay as a process that can be killed."""
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +24,7 @@ from modelfleet.local.ports import reserve
 from modelfleet.xds.events import Ack, Event
 from tests.dataplane.support.controlplane import ControlPlane, run
 from tests.dataplane.support.gateway import NAME, RealGateway
-from tests.dataplane.support.process import LEASH, PATIENCE, EnvoyProcess, wait_for
+from tests.dataplane.support.process import PATIENCE, EnvoyProcess, Leashed, wait_for
 from tests.dataplane.support.records import Records
 
 NODE = "pod-1"
@@ -62,18 +59,16 @@ class CountingPlane(ControlPlane):
         super()._heard(node, gateway, event)
 
 
-class RelayProcess:
-    """One relay from start to end. Its log goes on in one file over restarts, and so does its folder."""
+class RelayProcess(Leashed):
+    """One relay from start to end. Its folder goes on over restarts, too."""
 
     def __init__(self, folder: Path, upstream: str, listen: str, tls: TlsFiles | None = None) -> None:
+        super().__init__(folder / "relay.log")
         self.cache = folder / "cache"
         self.file = self.cache / f"{NAME}.xds"
         self.full = False
-        self.log = folder / "relay.log"
         self._given: dict[str, Any] = {"upstream": [upstream], "gateway": NAME, "node": NODE, "listen": listen}
         self._given["tls"] = asdict(tls) if tls else None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._leash = -1
         self._metrics = 0
 
     def start(self) -> None:
@@ -81,27 +76,7 @@ class RelayProcess:
             free.bind(("127.0.0.1", 0))
             self._metrics = free.getsockname()[1]
         more = {"cache": str(self.cache), "full": self.full, "metrics": f"127.0.0.1:{self._metrics}"}
-        read, self._leash = os.pipe()
-        command = [sys.executable, "-I", "-S", str(LEASH), str(read), "5", "--"]
-        command += [sys.executable, "-c", MAIN, json.dumps(self._given | more)]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, pass_fds=(read,), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        os.close(read)
-
-    def end(self, *, kill: bool = False) -> int:
-        """Ends it, in good order or at once; the exit status."""
-        assert self._process
-        self._process.send_signal(signal.SIGQUIT if kill else signal.SIGTERM)
-        status = self._process.wait(PATIENCE)
-        os.close(self._leash)
-        self._process = None
-        return status
-
-    @property
-    def ended(self) -> bool:
-        return self._process is None or self._process.poll() is not None
+        self.launch(sys.executable, "-c", MAIN, json.dumps(self._given | more))
 
     def ask(self, path: str) -> tuple[int, str]:
         """What it says of itself; status 0 where it does not answer."""
@@ -120,9 +95,6 @@ class RelayProcess:
         lines = self.ask("/metrics")[1].splitlines()
         found = re.compile(rf"modelfleet_relay_{re.escape(name)}(?:{{.*}})? (.+)")
         return sum(float(match[1]) for match in map(found.fullmatch, lines) if match)
-
-    def text(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
 
 class RelayedGateway(RealGateway):

@@ -5,8 +5,8 @@ from typing import Any
 
 from modelfleet.envoy.contents import Need, contents
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.envoy.walk import known_type
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 
 ASKED_FOR = {CLUSTER: (ENDPOINTS, SECRET), LISTENER: (EXTENSION,), SCOPE: (ROUTES,), ROUTES: (), EXTENSION: ()}
 """What a client asks for by name when it has been given a resource of the type."""

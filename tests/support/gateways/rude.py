@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from modelfleet.xds.types import CLUSTER, LISTENER
+from modelfleet.envoy.types import CLUSTER, LISTENER
 from tests.support.gateways.stub import OPTIONS, opened
 from tests.unit.xds.making import request
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS
 from modelfleet.fleet.world import Gateway
 from modelfleet.xds.state import GatewayResources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS
 from tests.support.gateways.edits import edited
 from tests.support.gateways.fleets import GATEWAYS, Compiler, Fleet
 from tests.support.gateways.herd import Herd

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.xds.state import GatewayResources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 from tests.support.gateways.pool import Pool
 from tests.unit.xds.stub_envoy import StubEnvoy
 

@@ -1,7 +1,6 @@
 """What goes wrong with the documents of a fleet: one slip, or one attack, at one place at a time."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from modelfleet.findings import Key, Path
 from modelfleet.fleet.parse import key_of
 from tests.support.hostile import words
 from tests.support.hostile.dice import Dice
+from tests.support.paths import paths
 
 WAYS = (
     "remove",
@@ -116,14 +116,6 @@ def _is_policy(raw: Any) -> bool:
 def _instead(way: str, dice: Dice) -> Any:
     pools = {"number": words.NUMBERS, "shape": words.SHAPES, "other": words.PLAIN}
     return copy.deepcopy(dice.choice(pools.get(way, words.TEXTS)))
-
-
-def paths(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Every place in a document, itself included."""
-    yield path
-    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, child in steps:
-        yield from paths(child, (*path, step))
 
 
 def _key(raw: Any) -> Key | None:

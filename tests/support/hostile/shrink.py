@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.hostile.damage import paths
+from tests.support.paths import paths
 
 
 def shrunk(documents: list[Any], fails: Callable[[list[Any]], bool], budget: int = 300) -> list[Any]:

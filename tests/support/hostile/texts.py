@@ -14,8 +14,6 @@ from tests.support.hostile.dice import Dice
 from tests.support.hostile.fleets import Fleet
 from tests.support.hostile.words import TEXTS
 
-LONGEST_NUMBER = 10**4000
-"""Python writes no longer ones."""
 PLACE = re.compile(r"^.*?:\d+:\d+: (error|warning): ")
 BOMBS = (
     b"a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c]\n",

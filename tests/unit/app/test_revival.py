@@ -200,7 +200,9 @@ def test_a_relay_that_crashes_is_started_anew_and_counts_it(tmp_path: Path) -> N
 
 
 def test_a_relay_that_cannot_be_started_says_why_and_ends(tmp_path: Path) -> None:
-    done = subprocess.run(relay(tmp_path, "127.0.0.1:99999"), capture_output=True, text=True, timeout=60, check=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        metrics = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(relay(tmp_path, metrics), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("modelfleet xds: --metrics 127.0.0.1:99999")
+    assert done.stderr.splitlines()[-1].startswith(f"modelfleet xds: --metrics {metrics}: cannot listen there")
     assert "anew" not in done.stderr

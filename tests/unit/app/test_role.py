@@ -10,7 +10,7 @@ import pytest
 from modelfleet.app.operator import Operator, OperatorOptions
 from modelfleet.app.role import identity, run_role
 from modelfleet.app.xds import Xds, XdsOptions
-from modelfleet.kube.errors import Unusable
+from modelfleet.findings import Unusable
 from tests.unit.app.nowhere import client
 
 ROLES: dict[str, Callable[[], Operator | Xds]] = {

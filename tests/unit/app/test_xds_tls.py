@@ -15,11 +15,11 @@ from prometheus_client import generate_latest
 
 from modelfleet.app.xds import Xds, XdsOptions
 from modelfleet.envoy.mtls import certificate_name
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER
 from tests.support.authority import Authority, Issued, Mounted
 from tests.unit.xds.making import static_cluster
-from tests.unit.xds.test_server import METHOD, hello
+from tests.unit.xds.talking import METHOD, hello
 
 LOST = "modelfleet_tls_connections_lost_total "
 

@@ -54,7 +54,7 @@ def test_every_option_of_a_server_is_taken(started: list[Any]) -> None:
     options = ["--listen=:18000", "--gateway=east", "--gateway=west=:81", "-n", "a", "--namespace=b"]
     options += ["--secrets-namespace=a", "--metrics=:9090", "--resync=30"]
     gateways = (Gateway("east"), Gateway("west", port=81))
-    assert run(started, *options) == XdsOptions("0.0.0.0:18000", gateways, ("a", "b"), ("a",), ":9090", 30.0)
+    assert run(started, *options) == XdsOptions("0.0.0.0:18000", gateways, ("a", "b"), ("a",), "0.0.0.0:9090", 30.0)
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,31 @@ def test_a_relay_is_a_server_for_one_gateway_that_is_fed_by_others(started: list
         "--metrics=:9090",
     ]
     assert run(started, *options) == RelayOptions(
-        ("xds:18000", "10.0.0.2:18000"), Path("/var/lib/cache"), "edge", "edge-0", "0.0.0.0:18000", ":9090"
+        ("xds:18000", "10.0.0.2:18000"), Path("/var/lib/cache"), "edge", "edge-0", "0.0.0.0:18000", "0.0.0.0:9090"
     )
 
 
 def test_a_relay_is_called_as_its_pod_and_of_the_gateway_default_where_nobody_says(started: list[Any]) -> None:
     found = run(started, *RELAY, POD_NAME="edge-7")
     assert (found.node, found.gateway) == ("edge-7", "default")
+
+
+@pytest.mark.parametrize("upstream", ["xds.fleet.svc:1", "[::1]:18000", "10.0.0.1:65535", "/run/xds"])
+def test_a_relay_is_fed_at_an_address_or_a_socket(started: list[Any], upstream: str) -> None:
+    assert run(started, *RELAY, "--upstream", upstream).upstream == ("xds:18000", upstream)
+
+
+@pytest.mark.parametrize(
+    "upstream",
+    [
+        *("", "host", "host:", ":18000", "host:0", "host:65536", "http://host:1", "a b:1", "x/y:1"),
+        *("999.1.1.1:80", "-x-:80", "a..b:80", f"{'a' * 64}.svc:80", "[fe80::1%eth0]:80", f"/{'s' * 107}"),
+    ],
+)
+def test_an_upstream_that_is_no_address_is_named(started: list[Any], upstream: str) -> None:
+    form = f"{upstream!r} must be such as modelfleet-xds:18000, [::1]:18000 or /run/modelfleet/socket"
+    assert f"Invalid value for '--upstream': {form}" in refusal(*RELAY, "--upstream", upstream)
+    assert started == []
 
 
 def test_a_relay_listens_at_a_socket_by_its_path(started: list[Any]) -> None:

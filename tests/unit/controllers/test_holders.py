@@ -3,7 +3,7 @@
 import time
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Event
 from typing import Any
 
@@ -15,9 +15,9 @@ from modelfleet.findings import Key
 from modelfleet.fleet.snapshot import entries_of
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound, ServerError
 from modelfleet.telemetry import WatcherTelemetry
+from tests.unit.controllers.telling import SOON, until
 
 A, B, MAP = Key("Secret", "x", "a"), Key("Secret", "x", "b"), Key("ConfigMap", "x", "a")
-SOON = 5.0
 Answer = dict[str, Any] | KubeError | Event
 
 
@@ -51,13 +51,6 @@ class Getter:
         """Waits until everything that is asked for has been asked for so often again."""
         before = self.asked.copy()
         until(lambda: all(self.asked[path] >= before[path] + number for path in before))
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON
-    while not holds():
-        assert time.monotonic() < end, "it never came to be so"
-        time.sleep(0.005)
 
 
 @pytest.fixture

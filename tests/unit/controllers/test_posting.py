@@ -1,7 +1,7 @@
 """Events: few, counted where they repeat, in a thread of their own, and only while this process may write."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Event
 from typing import Any
 
@@ -12,9 +12,9 @@ from modelfleet.findings import Key
 from modelfleet.kube.errors import Conflict, ServerError
 from modelfleet.statuses.changes import Transition
 from modelfleet.telemetry import WriterTelemetry
+from tests.unit.controllers.telling import SOON, until
 
 M = Key("ModelDeployment", "x", "m")
-SOON = 5.0
 
 
 class Server:
@@ -61,13 +61,6 @@ def desk() -> Iterator[Desk]:
     yield made
     made.server.open.set()
     made.posting.stop()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON
-    while not holds():
-        assert time.monotonic() < end, "it never came to be so"
-        time.sleep(0.005)
 
 
 def test_what_repeats_is_counted_where_it_stands(desk: Desk) -> None:

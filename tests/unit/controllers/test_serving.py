@@ -1,5 +1,6 @@
 """The address where a role tells how it does, and pages of the role's own."""
 
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelfleet.controllers.serving import Serving
-from modelfleet.kube.errors import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.telemetry import Telemetry
 
 going_on = threading.Event()
@@ -77,6 +78,15 @@ def test_a_role_without_pages_has_none() -> None:
     made = Serving("127.0.0.1:0", Telemetry(), list, list)
     made.start()
     assert ask(made, "/acks")[0] == 404
+    made.stop()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_an_address_of_ipv6_is_one_like_others() -> None:
+    made = Serving("[::1]:0", Telemetry(), list, list)
+    made.start()
+    assert made.address.startswith("[::1]:")
+    assert ask(made, "/healthz")[0] == 200
     made.stop()
 
 

@@ -11,7 +11,7 @@ from envoy.extensions.clusters.aggregate.v3 import cluster_pb2 as aggregate_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 
-from modelfleet.envoy.check import check_resources, without_defective
+from modelfleet.envoy.check import without_defective
 from modelfleet.envoy.resource import XdsResource, resource_of
 from modelfleet.findings import Key
 
@@ -80,7 +80,7 @@ def resources(*messages: Any, owner: Key = A) -> list[XdsResource]:
 
 
 def told(*messages: Any) -> list[str]:
-    return [str(defect) for defect in check_resources(resources(*messages))]
+    return [str(defect) for defect in without_defective(resources(*messages))[1]]
 
 
 def left(*messages: Any) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 from envoy.config.cluster.v3 import cluster_pb2
 
 from modelfleet.envoy import check
-from modelfleet.envoy.check import Facts, check_resources, without_defective
-from modelfleet.envoy.resource import resource_of
+from modelfleet.envoy.check import Seen, without_defective
+from modelfleet.envoy.resource import XdsResource, resource_of
 from tests.unit.envoy.snapshots import (
     A,
     B,
@@ -27,18 +27,21 @@ from tests.unit.envoy.snapshots import (
 WHOLE = (eds(), endpoints(), table(route()), scope())
 
 
+def messages(one: XdsResource) -> list[str]:
+    return [defect.message for defect in without_defective([one])[1]]
+
+
 def test_a_whole_and_closed_snapshot_has_no_defect() -> None:
     assert told(*WHOLE) == []
     assert without_defective(resources(*WHOLE)) == (tuple(resources(*WHOLE)), ())
 
 
 def test_nothing_has_no_defect() -> None:
-    assert check_resources([]) == ()
     assert without_defective([]) == ((), ())
 
 
 def test_a_defect_names_the_resource_and_its_owners() -> None:
-    (defect,) = check_resources([resource_of("c", cluster_pb2.Cluster(name="c", lb_policy=77), [A, B])])
+    _, (defect,) = without_defective([resource_of("c", cluster_pb2.Cluster(name="c", lb_policy=77), [A, B])])
     assert defect.type_url == "type.googleapis.com/envoy.config.cluster.v3.Cluster"
     assert (defect.name, defect.owners) == ("c", frozenset({A, B}))
     assert defect.message == "lb_policy: is no value of its enum"
@@ -47,19 +50,19 @@ def test_a_defect_names_the_resource_and_its_owners() -> None:
 
 def test_bytes_that_are_no_message_are_told() -> None:
     broken = replace(resource_of("c", cluster()), body=b"\xff")
-    assert [one.message for one in check_resources([broken])] == ["the bytes are no message of this type"]
+    assert messages(broken) == ["the bytes are no message of this type"]
 
 
 @pytest.mark.parametrize("type_url", ["type.googleapis.com/nobody.Knows", "envoy.config.cluster.v3.Cluster"])
 def test_a_type_that_nobody_knows_is_told(type_url: str) -> None:
     strange = replace(resource_of("c", cluster()), type_url=type_url)
-    assert [one.message for one in check_resources([strange])] == [f"{type_url} is no type that is known here"]
+    assert messages(strange) == [f"{type_url} is no type that is known here"]
 
 
 def test_a_resource_goes_under_its_own_name() -> None:
     said = "is not the name under which the resource is sent"
-    assert [one.message for one in check_resources([resource_of("d", cluster())])] == [f"name: {said}"]
-    assert [one.message for one in check_resources([resource_of("d", endpoints())])] == [f"cluster_name: {said}"]
+    assert messages(resource_of("d", cluster())) == [f"name: {said}"]
+    assert messages(resource_of("d", endpoints())) == [f"cluster_name: {said}"]
 
 
 @pytest.mark.parametrize("name", ["a b", "ä", "a\n", "\t", " "])
@@ -68,7 +71,7 @@ def test_a_name_is_printable_ascii(name: str) -> None:
 
 
 def test_a_name_is_not_empty_and_not_endless() -> None:
-    assert "has no name" in [one.message for one in check_resources([resource_of("", cluster(""))])]
+    assert "has no name" in messages(resource_of("", cluster("")))
     assert told(cluster("a" * 1024)) == []
     assert [text.split(": ")[1] for text in told(cluster("a" * 1025))] == ["the name has more than 1024 bytes"]
 
@@ -80,16 +83,16 @@ def test_a_sentence_stays_on_its_line() -> None:
 def test_the_second_of_one_name_is_told_and_left_out() -> None:
     first, second = cluster(), cluster(lb_policy=cluster_pb2.Cluster.RANDOM)
     both = [*resources(first), *resources(second, owner=B)]
-    (defect,) = check_resources(both)
+    kept, (defect,) = without_defective(both)
     assert defect.owners == {B}
     assert defect.message == 'has the name of "c", made from RoutingPolicy default/a, which comes first'
-    assert without_defective(both)[0] == (both[0],)
+    assert kept == (both[0],)
 
 
 def test_the_very_same_resource_twice_is_told() -> None:
     (one,) = resources(cluster())
-    assert len(check_resources([one, one])) == 1
-    assert without_defective([one, one])[0] == (one,)
+    kept, defects = without_defective([one, one])
+    assert (kept, len(defects)) == ((one,), 1)
 
 
 def test_one_name_may_belong_to_several_types() -> None:
@@ -167,21 +170,21 @@ def test_what_is_kept_has_no_defect_and_keeps_its_order() -> None:
     kept, defects = without_defective(mixed)
     assert list(kept) == [mixed[0], mixed[1], mixed[3], mixed[4]]
     assert [defect.name for defect in defects] == ["t", "e"]
-    assert check_resources(kept) == ()
+    assert without_defective(kept) == (kept, ())
 
 
 def test_bytes_that_were_seen_are_not_opened_again() -> None:
-    seen: dict[tuple[str, str, str], Facts] = {}
+    seen: Seen = {}
     made = resources(*WHOLE)
-    assert check_resources(made, seen=seen) == ()
+    assert without_defective(made, seen=seen) == (tuple(made), ())
     blind = [replace(one, body=b"\xff") for one in made]
-    assert check_resources(blind, seen=seen) == ()
-    assert check_resources(blind) != ()
+    assert without_defective(blind, seen=seen) == (tuple(blind), ())
+    assert without_defective(blind)[0] == ()
 
 
 def test_what_was_seen_is_forgotten_when_it_is_gone() -> None:
-    seen: dict[tuple[str, str, str], Facts] = {}
-    check_resources(resources(*WHOLE), seen=seen)
-    check_resources(resources(*WHOLE[:2]), seen=seen)
+    seen: Seen = {}
+    without_defective(resources(*WHOLE), seen=seen)
+    without_defective(resources(*WHOLE[:2]), seen=seen)
     assert {name for _, name, _ in seen} == {"c"}
     assert len(seen) == 2

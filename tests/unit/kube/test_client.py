@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration
 
+from modelfleet.findings import Unusable
 from modelfleet.kube.client import Client, check_version
 from modelfleet.kube.errors import (
     Conflict,
@@ -22,7 +23,6 @@ from modelfleet.kube.errors import (
     TooManyRequests,
     Unauthorized,
     Unreachable,
-    Unusable,
 )
 from tests.unit.kube.serving import TOKEN, Asked, Reply, Stub, configuration, refusal, serving
 

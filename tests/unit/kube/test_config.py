@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from modelfleet.findings import Unusable
 from modelfleet.kube.client import Client
 from modelfleet.kube.config import connect, home_namespace, load_configuration
-from modelfleet.kube.errors import Unusable
 from tests.unit.kube.serving import TOKEN, Reply, Stub, refusal, serving
 
 SERVER = "https://cluster.example.com:6443"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfleet.local import Unusable, binary
+from modelfleet.findings import Unusable
+from modelfleet.local import binary
 from modelfleet.local.binary import Envoy, find_envoy
 from tests.testbed.api import wait_for
 

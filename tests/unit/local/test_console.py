@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfleet.local import Unusable, console
+from modelfleet.findings import Unusable
+from modelfleet.local import console
 from modelfleet.local.console import Console, is_envoy_noise
 
 NOISE = "[2026-11-21 15:00:00.000][123][info][main] [source/server/server.cc:1] starting"

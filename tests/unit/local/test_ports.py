@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from modelfleet.local import Unusable, ports
+from modelfleet.findings import Unusable
+from modelfleet.local import ports
 from modelfleet.local.ports import parse_address, reserve
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only there is a port held")

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfleet.local import Unusable, state
+from modelfleet.findings import Unusable
+from modelfleet.local import state
 from modelfleet.local.state import Folder, claim, latest
 
 CLAIM = """
@@ -177,9 +178,12 @@ def test_a_closed_run_takes_nothing_from_the_next_one(tmp_path: Path) -> None:
 def test_children_do_not_hold_the_lock(tmp_path: Path) -> None:
     claimed = claim(tmp_path)
     with subprocess.Popen(["sleep", "1000"], close_fds=False) as child:
-        claimed.close()
-        claim(tmp_path).close()
-        child.kill()
+        try:
+            claimed.close()
+            claim(tmp_path).close()
+        finally:
+            # Else who leaves the block waits for its end.
+            child.kill()
 
 
 def test_sockets_have_a_short_path_also_where_the_folder_for_temporary_files_is_deep(

@@ -3,9 +3,11 @@
 from typing import Any
 
 from modelfleet.api.modeldeployment.kind import ModelDeployment
-from modelfleet.findings import Reason
+from modelfleet.findings import Finding, Reason, dotted, keeps_out
+from modelfleet.fleet.recall import Recall
 from modelfleet.fleet.snapshot import FleetSnapshot
 from modelfleet.placement.result import Placement, Share
+from modelfleet.workloads.check import check_children
 from modelfleet.workloads.options import Options
 from modelfleet.workloads.render import render_children
 from tests.support.documents import Document, fleet, hardware_class, model
@@ -61,3 +63,13 @@ def flag(made: list[dict[str, Any]], name: str) -> str | None:
     args = engine(made).get("args", [])
     assert args.count(name) <= 1, args
     return args[args.index(name) + 1] if name in args else None
+
+
+def found(change: str, *classes: Document, options: Options = PROMETHEUS) -> list[Finding]:
+    findings = list(check_children(small_fleet(change, *classes)[1], options, Recall()))
+    assert all(one.reason is Reason.UNSUPPORTED and keeps_out(one) for one in findings)
+    return findings
+
+
+def told(change: str, *classes: Document, options: Options = PROMETHEUS) -> list[str]:
+    return [f"{dotted(one.path)}: {one.message}" for one in found(change, *classes, options=options)]

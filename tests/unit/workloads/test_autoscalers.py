@@ -5,8 +5,7 @@ import pytest
 from modelfleet.workloads.names import deployment_name
 from modelfleet.workloads.options import Options
 from tests.support.documents import hardware_class
-from tests.unit.workloads.made import children, kinds, one
-from tests.unit.workloads.test_sources import told
+from tests.unit.workloads.made import children, kinds, one, told
 
 TARGET = {"apiVersion": "modelfleet.dev/v1alpha1", "kind": "ModelDeployment", "name": "m"}
 

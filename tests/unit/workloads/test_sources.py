@@ -2,12 +2,8 @@
 
 import pytest
 
-from modelfleet.findings import Finding, Reason, dotted, keeps_out
-from modelfleet.fleet.recall import Recall
-from modelfleet.workloads.check import check_children
-from modelfleet.workloads.options import Options
-from tests.support.documents import Document, hardware_class
-from tests.unit.workloads.made import PROMETHEUS, children, engine, flag, pod, small_fleet, variables
+from tests.support.documents import hardware_class
+from tests.unit.workloads.made import children, engine, flag, pod, told, variables
 
 GPU = hardware_class()
 ON = "placement: {classes: [{name: gpu}]}"
@@ -15,16 +11,6 @@ ON = "placement: {classes: [{name: gpu}]}"
 
 def spec(engine: str, source: str, more: str = "") -> str:
     return f"{{engine: {{name: {engine}{more}}}, model: {{name: m, source: '{source}'}}, {ON}}}"
-
-
-def found(change: str, *classes: Document, options: Options = PROMETHEUS) -> list[Finding]:
-    findings = list(check_children(small_fleet(change, *classes)[1], options, Recall()))
-    assert all(one.reason is Reason.UNSUPPORTED and keeps_out(one) for one in findings)
-    return findings
-
-
-def told(change: str, *classes: Document, options: Options = PROMETHEUS) -> list[str]:
-    return [f"{dotted(one.path)}: {one.message}" for one in found(change, *classes, options=options)]
 
 
 def test_a_claim_is_mounted_so_that_nobody_can_change_it() -> None:

@@ -17,7 +17,7 @@ from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import gateway_resources
 from modelfleet.xds.tls import RenewingTls, server_credentials
 from tests.support.authority import Authority, Issued, Mounted
-from tests.unit.xds.test_server import METHOD
+from tests.unit.xds.talking import METHOD
 
 SERVER = "xds.test"
 NAME = "g.gateway.modelfleet.dev"

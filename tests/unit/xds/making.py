@@ -12,10 +12,10 @@ from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.envoy.resource import XdsResource, resource_of
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.findings import Key
 from modelfleet.xds.state import gateway_resources
 from modelfleet.xds.stream import AdsStream
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 
 
 def policy(name: str) -> Key:
@@ -151,3 +151,12 @@ def started(*resources: XdsResource) -> Talk:
         elif of_type := by_type.of_type(type_url):
             talk.take(type_url, *of_type)
     return talk
+
+
+def fleet(variant: int, *names: str) -> list[XdsResource]:
+    """Everything for policies of these names."""
+    made = [listener("l"), extension("e")]
+    for name in names:
+        made += [cluster(name, variant), endpoints(name, variant), secret(name, variant)]
+        made += [routes(name, [name], variant), scope(name, name, variant)]
+    return made

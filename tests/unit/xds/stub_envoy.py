@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from modelfleet.xds.references import Reference, reference_of
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from tests.unit.xds.making import clusters_of, request
 
 WILDCARDS = (CLUSTER, LISTENER, SCOPE)

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER
 from modelfleet.xds import acks as module
 from modelfleet.xds.acks import InPlace
 from modelfleet.xds.events import Ack, Connected, Disconnected, Refusal, Settled
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER
 from tests.unit.xds.making import cluster, listener, policy
 from tests.unit.xds.watched import GATEWAY, Scene
 

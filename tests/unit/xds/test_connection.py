@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.connection import Connection
 from modelfleet.xds.door import Peer
 from modelfleet.xds.events import Connected, Disconnected, Event
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER
 from tests.unit.xds.making import cluster, request
 
 STEPS = range(12)

@@ -17,7 +17,7 @@ from modelfleet.xds.upstream import Upstream
 from tests.support.authority import Authority, Issued, Mounted
 from tests.unit.xds.behind_tls import NAME, SERVER, Secured, play
 from tests.unit.xds.making import static_cluster
-from tests.unit.xds.test_upstream import Talk, until
+from tests.unit.xds.talking import Talk, until
 
 
 class Client:

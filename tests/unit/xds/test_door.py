@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import grpc
 import pytest
 
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.xds.events import Connected
-from modelfleet.xds.types import CLUSTER
 from tests.support.authority import Authority, Issued, Mounted
 from tests.unit.xds.behind_tls import NAME, SERVER, Secured, opened, play
 from tests.unit.xds.making import cluster, names
-from tests.unit.xds.test_server import answer, code_of, hello, read
+from tests.unit.xds.talking import answer, code_of, hello, read
 
 EXPIRED = timedelta(seconds=-1)
 

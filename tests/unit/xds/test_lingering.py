@@ -3,11 +3,10 @@
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE, SECRET
 from modelfleet.xds.events import Settled
 from modelfleet.xds.stream import MOVES_S, AdsStream
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE, SECRET
-from tests.unit.xds.making import Talk, cluster, endpoints, extension, listener, routes, scope, started
-from tests.unit.xds.test_order import fleet
+from tests.unit.xds.making import Talk, cluster, endpoints, extension, fleet, listener, routes, scope, started
 
 LINGER = 60.0
 LED_TO = (CLUSTER, ENDPOINTS, SECRET)

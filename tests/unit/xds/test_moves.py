@@ -3,8 +3,8 @@
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from tests.unit.xds.making import Talk, cluster, endpoints, listener, routes, scope, started
 
 ONE, OTHER = "a/one", "a/other"

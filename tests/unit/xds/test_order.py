@@ -1,30 +1,16 @@
 import pytest
 
-from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.xds.events import Settled
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE, SECRET
 from tests.unit.xds.making import (
     Talk,
     cluster,
     endpoints,
-    extension,
-    listener,
-    routes,
-    scope,
-    secret,
+    fleet,
     started,
     static_cluster,
 )
-
-
-def fleet(variant: int, *names: str) -> list[XdsResource]:
-    """Everything for policies of these names."""
-    made = [listener("l"), extension("e")]
-    for name in names:
-        made += [cluster(name, variant), endpoints(name, variant), secret(name, variant)]
-        made += [routes(name, [name], variant), scope(name, name, variant)]
-    return made
 
 
 def test_a_starting_client_is_answered_type_by_type_at_once() -> None:

@@ -1,8 +1,8 @@
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, EXTENSION, LISTENER, ROUTES, SECRET
 from modelfleet.xds.redaction import LONGEST, NEUTRAL, repeatable
-from modelfleet.xds.types import CLUSTER, EXTENSION, LISTENER, ROUTES, SECRET
 from tests.unit.xds.making import Talk, cluster, secret
 
 

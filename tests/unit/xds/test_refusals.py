@@ -1,8 +1,8 @@
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from modelfleet.xds.events import Ack, Refusal
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE
 from tests.unit.xds.making import Talk, cluster, endpoints, listener, names, policy, routes, scope, started
 
 P, Q = policy("p"), policy("q")

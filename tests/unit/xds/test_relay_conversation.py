@@ -8,15 +8,16 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import ENDPOINTS, ROUTES
 from modelfleet.xds.events import Ack, Refusal
 from modelfleet.xds.mirror import Mirror, Who
 from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.stream import AdsStream
-from modelfleet.xds.types import ENDPOINTS, PUSH_ORDER, ROUTES
+from modelfleet.xds.types import PUSH_ORDER
 from tests.sizes import scale
+from tests.unit.xds.drawn import fleets
 from tests.unit.xds.making import cluster, endpoints, routes, scope
 from tests.unit.xds.stub_envoy import StubEnvoy
-from tests.unit.xds.test_with_stub_envoy import fleets
 
 WHO = Who("n", "g")
 ALWAYS = (cluster("c"), endpoints("c"), routes("c", ["c"]), scope("/c", "c"))

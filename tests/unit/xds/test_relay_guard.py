@@ -5,23 +5,11 @@ import grpc
 import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
-from modelfleet.kube.backoff import Backoff
-from modelfleet.xds import relay as relays
+from modelfleet.envoy.types import CLUSTER, LISTENER
 from modelfleet.xds.relay import Happened
-from modelfleet.xds.types import CLUSTER, LISTENER
-from modelfleet.xds.upstream import Upstream
 from tests.unit.xds.making import listener
-from tests.unit.xds.test_relay import FLEET, Envoy, Place, all_up, play, versions
-from tests.unit.xds.test_server import METHOD
-from tests.unit.xds.test_upstream import until
-
-
-@pytest.fixture(autouse=True)
-def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def quick(addresses: Any, talker: Any, dial: Any) -> Upstream:
-        return Upstream(addresses, talker, Backoff(0.01, 0.02), dial)
-
-    monkeypatch.setattr(relays, "Upstream", quick)
+from tests.unit.xds.relaying import FLEET, Envoy, Place, all_up, play, versions
+from tests.unit.xds.talking import METHOD, until
 
 
 def test_a_server_that_takes_everything_away_by_mistake_is_not_obeyed(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,12 +4,13 @@ import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.xds.emptiness import meant_empty, told_version
 from modelfleet.xds.events import Ack, Refusal
 from modelfleet.xds.mirror import Mirror, Who
 from modelfleet.xds.state import GatewayResources, gateway_resources
 from modelfleet.xds.stream import AdsStream
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, EXTENSION, LISTENER, PUSH_ORDER, ROUTES, SCOPE, SECRET
+from modelfleet.xds.types import PUSH_ORDER
 from tests.unit.xds.making import cluster, endpoints, extension, listener, routes, scope, secret, static_cluster
 
 WHO = Who("n", "g")

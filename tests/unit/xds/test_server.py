@@ -1,8 +1,6 @@
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -10,14 +8,13 @@ import pytest
 from envoy.service.discovery.v3 import discovery_pb2
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER
 from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.events import Ack, Connected, Disconnected, Event, Refusal, Settled
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER
-from tests.unit.xds.making import cluster, endpoints, listener, names, request, routes
-
-METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"
+from tests.unit.xds.making import cluster, endpoints, listener, names, routes
+from tests.unit.xds.talking import METHOD, answer, code_of, hello, read, socket
 
 
 class World:
@@ -49,35 +46,6 @@ class World:
                 request_serializer=None,
                 response_deserializer=discovery_pb2.DeltaDiscoveryResponse.FromString,
             )()
-
-
-def hello(type_url: str, *subscribe: str, node: str = "n", gateway: str = "g", **more: Any) -> bytes:
-    made = request(type_url, subscribe, **more)
-    made.node.id, made.node.cluster = node, gateway
-    data: bytes = made.SerializeToString()
-    return data
-
-
-def answer(response: Any, **more: Any) -> bytes:
-    data: bytes = request(response.type_url, nonce=response.nonce, **more).SerializeToString()
-    return data
-
-
-async def read(call: Any) -> Any:
-    async with asyncio.timeout(5):
-        return await call.read()
-
-
-async def code_of(call: Any) -> tuple[grpc.StatusCode, str]:
-    async with asyncio.timeout(5):
-        return await call.code(), await call.details()
-
-
-@contextmanager
-def socket() -> Iterator[str]:
-    # The name of a unix socket may have about a hundred letters, fewer than pytest's folders have.
-    with tempfile.TemporaryDirectory() as folder:
-        yield f"unix:{Path(folder) / 's'}"
 
 
 def play(scene: Callable[[World], Awaitable[None]]) -> World:

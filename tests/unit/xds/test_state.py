@@ -1,9 +1,9 @@
 import pytest
 
 from modelfleet.envoy.resource import XdsResource
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE
 from modelfleet.xds.references import reference_of
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, ROUTES, SCOPE
 from tests.unit.xds.making import cluster, endpoints, listener, routes, scope, static_cluster
 
 

@@ -1,5 +1,5 @@
+from modelfleet.envoy.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE, SECRET
 from modelfleet.xds.events import Ack
-from modelfleet.xds.types import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SCOPE, SECRET
 from tests.unit.xds.making import Talk, cluster, endpoints, listener, routes, scope
 
 A, B, C = cluster("a"), cluster("b"), cluster("c")

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from modelfleet.envoy.mtls import TlsFiles
-from modelfleet.kube.errors import Unusable
+from modelfleet.findings import Unusable
 from modelfleet.xds.tls import RenewingTls
 from tests.support.authority import Authority, Mounted
 

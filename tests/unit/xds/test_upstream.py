@@ -3,22 +3,20 @@ import logging
 import socket as sockets
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 import grpc
 import pytest
 
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.kube.backoff import Backoff
 from modelfleet.xds import upstream
 from modelfleet.xds.cache import SnapshotCache
 from modelfleet.xds.events import Event
-from modelfleet.xds.mirror import Mirror, Who
 from modelfleet.xds.server import AdsServer
 from modelfleet.xds.state import gateway_resources
-from modelfleet.xds.types import CLUSTER
 from modelfleet.xds.upstream import Upstream
 from tests.unit.xds.making import request, static_cluster
-from tests.unit.xds.test_server import socket
+from tests.unit.xds.talking import Talk, socket, until
 
 NOWHERE = "unix:/nowhere/at/all"
 
@@ -41,33 +39,6 @@ class Central:
         if self._server:
             await self._server.stop(0)
             self._server = None
-
-
-class Talk:
-    """Takes everything, and remembers it."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-        self.hellos = 0
-        self.fails = False
-
-    def hello(self) -> list[Any]:
-        self.hellos += 1
-        return Mirror().hello(Who("n", "g"))[:1]
-
-    def on_response(self, response: Any) -> list[Any]:
-        if self.fails:
-            raise ValueError("a fault of ours")
-        self.heard += [it.name for it in response.resources]
-        return [request(response.type_url, nonce=response.nonce)]
-
-
-async def until(reached: Callable[[], Any], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while True:
-            if reached():
-                return
-            await asyncio.sleep(0.005)
 
 
 def up_to(heard: list[str], talk: Talk) -> bool:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from modelfleet.envoy.types import CLUSTER
 from modelfleet.findings import Key
 from modelfleet.xds.acks import Acks, InPlace
 from modelfleet.xds.events import Connected, Event, Refusal, Settled
 from modelfleet.xds.state import GatewayResources, gateway_resources
-from modelfleet.xds.types import CLUSTER
 from tests.unit.xds.making import cluster, endpoints, policy
 
 GATEWAY = "edge"
