@@ -5,14 +5,13 @@ believed. Where a watch may have had a gap its kind is listed at once.
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterable
 from math import inf
 from threading import Condition, Thread
 
 from modelfleet.controllers.threads import wait_for_end
-from modelfleet.kube.backoff import Backoff
+from modelfleet.kube.backoff import CHANCE, Backoff
 from modelfleet.kube.client import Client
 from modelfleet.kube.errors import Forbidden, KubeError, NotFound
 from modelfleet.sources.kinds import Scope
@@ -111,7 +110,7 @@ class Lists:
         self._due[scope] = inf  # unless somebody tells of a gap meanwhile
 
     def _list(self, scope: Scope) -> None:
-        wait, backs_off = self._every * (1 + random.uniform(-SPREAD, SPREAD)), True  # noqa: S311
+        wait, backs_off = self._every * (1 + CHANCE.uniform(-SPREAD, SPREAD)), True
         try:
             sooner = self._take(scope)
             self._done(scope)

@@ -3,12 +3,15 @@
 import random
 from collections.abc import Callable
 
+CHANCE = random.Random()  # noqa: S311 - jitter is no secret
+"""Our own, for any thread: whoever gives Python's a seed, to have the same numbers again, is not disturbed."""
+
 
 class Backoff:
     """Exponential with full jitter. For one thread."""
 
     def __init__(
-        self, first: float = 0.5, most: float = 30.0, uniform: Callable[[float, float], float] = random.uniform
+        self, first: float = 0.5, most: float = 30.0, uniform: Callable[[float, float], float] = CHANCE.uniform
     ) -> None:
         assert 0 < first <= most
         self._first = first
