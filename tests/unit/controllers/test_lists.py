@@ -37,16 +37,21 @@ class Server:
 
 
 @pytest.fixture
-def begun() -> Callable[[KubeError], tuple[Server, FleetStore, list[Change], list[Scope]]]:
+def begun() -> Iterator[Callable[[KubeError], tuple[Server, FleetStore, list[Change], list[Scope]]]]:
+    running = list[Lists]()
+
     def begin(error: KubeError) -> tuple[Server, FleetStore, list[Change], list[Scope]]:
         server, store = Server(), FleetStore([SCALED, MODELS])
         changes, found = list[Change](), list[Scope]()
         server.error = error
         lists = Lists(server, store, [SCALED, MODELS], WatcherTelemetry(), changes.append, found.append)  # type: ignore[arg-type]
         lists.start()
+        running.append(lists)
         return server, store, changes, found
 
-    return begin
+    yield begin
+    for lists in running:
+        lists.stop()
 
 
 @pytest.mark.parametrize("error", [NotFound("no", status=404), Forbidden("no", status=403)], ids=["404", "403"])
