@@ -26,7 +26,7 @@ from modelfleet.routing.facts import check_facts
 from modelfleet.routing.gateways import plan_gateways
 from modelfleet.routing.isolation import check_isolation
 from modelfleet.routing.looks import check_looks
-from modelfleet.routing.nearby import check_nearby
+from modelfleet.routing.nearby import check_nearby, nearby
 from modelfleet.routing.plan import GatewayPlan
 from modelfleet.routing.reach import check_reach
 from modelfleet.routing.shadow import check_shadows
@@ -94,8 +94,9 @@ def compile_fleet(
     findings = list(_found(snapshot))
     wrong = {finding.subject for finding in findings if keeps_out(finding)}
     models = dict(_settled(snapshot.models, before.models, wrong, before.malformed))
-    # A version can be kept, and a key that is gone cannot.
-    locked = [models.pop(key) for key in keyless(replace(snapshot, models=models))]
+    # A version can be kept; a key that is gone cannot, and who leads a gateway to itself must not.
+    usual = replace(snapshot, models=models)
+    locked = [models.pop(key) for key in keyless(usual).union(nearby(usual))]
     policies = dict(_settled(snapshot.policies, before.policies, wrong, before.malformed))
     settled = replace(snapshot, models=models, policies=policies)
     findings += check_claims(settled)  # among those that serve: who is left out takes no name from anybody

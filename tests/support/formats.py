@@ -152,7 +152,7 @@ FORMATS = (
         Url,
         "http://a https://api.example.com/v1 https://10.0.0.1:8443/ https://[::1]:8080/v1 http://localhost:65535 https://A.b"
         " https://[::] https://[1:2:3:4:5:6:7:8] https://[1:2:3:4:5:6:7::] https://[::2:3:4:5:6:7:8]"
-        " https://[fe80::1:FFFF]/v1 https://a--b.c-d.e",
+        " https://[fe80::1:FFFF]/v1 https://a--b.c-d.e https://[::ffff:10.0.0.1] https://[::FFFF:255.9.99.0]:80/v1",
         (
             "",
             "api.example.com/v1",
@@ -177,7 +177,8 @@ FORMATS = (
             "https://[:1]",
             "https://[1:]",
             "https://[12345::]",
-            "https://[::ffff:10.0.0.1]",
+            "https://[::ffff:256.0.0.1]",
+            "https://[::ffff:10.0.0]",
             "https://[]",
             "https://a..com/v1",
             "https://a.-b.c",

@@ -47,7 +47,7 @@ class Reader:
     def read_own(self, text: str) -> str:
         """The same, where we are to listen: :PORT is all addresses."""
         every = "0.0.0.0"  # noqa: S104 - it was asked for, and gRPC knows no shorter form
-        return self.read(f"{every}{text}" if text.startswith(":") else text)
+        return self.read(f"{every}{text}" if re.fullmatch(":[0-9]+", text) else text)
 
     def _path(self, text: str) -> str:
         if not text.isprintable() or len(text.encode()) > LONGEST_PATH:

@@ -37,9 +37,10 @@ def _reason(_context: click.Context, _option: click.Parameter, value: str | None
 
     if value is None or value in REASONS:
         return value
-    close = get_close_matches(value.lower(), REASONS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"the reasons are {', '.join(REASONS)}"
-    raise click.BadParameter(f"{printable(value)} is no reason: {hint}")
+    # What is like none of them may be one that a newer gateway gives.
+    if close := get_close_matches(value.lower(), REASONS, n=1):
+        raise click.BadParameter(f"{printable(value)} is no reason: did you mean {close[0]}?")
+    return value
 
 
 def _since(_context: click.Context, _option: click.Parameter, value: str | None) -> "datetime | None":

@@ -118,7 +118,7 @@ class FolderStore:
             names = [chosen[key], *more]
             chosen[key] = counts = self._one_of(key, names, files)
             others = [name for name in names if name != counts and not files[name][key].kept]
-            if others and key.kind in KINDS:
+            if others and (key.kind in KINDS or any(files[name][key] != files[counts][key] for name in others)):
                 doubled.append(f"{key}: is declared in {', '.join(others)}, too: what {counts} says counts")
         self._files, self._chosen, self.doubled = files, chosen, doubled
 
@@ -164,6 +164,10 @@ class FolderStore:
         self.kept.append(f"{name}: {reason}: its last good objects stay")
         self.torn.add(name)
 
+    def _serving(self, key: Key) -> Held | None:
+        held = self._files.get(self._chosen.get(key, ""), {}).get(key)
+        return held if held and held.is_good else None
+
     def _found(self, documents: Iterable[Document], before: Mapping[Key, Held]) -> tuple[dict[Key, Held], list[str]]:
         """The objects that are there, and the slips because of which others may seem not to be."""
         found = defaultdict[Key, list[Held]](list)
@@ -172,7 +176,8 @@ class FolderStore:
             for _, raw in objects(document):
                 parsed = parse_object(raw, self.namespace)
                 last = before.get(parsed.key)
-                if one := _object(raw, parsed, last, document):
+                # What comes to this file with a mistake serves on as the file said it that it comes from.
+                if one := _object(raw, parsed, last or self._serving(parsed.key), document):
                     found[one.key].append(one)
                 if words := slip(raw, parsed, is_known=bool(last and last.is_good)):
                     slips.append(words)

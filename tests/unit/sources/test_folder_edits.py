@@ -56,6 +56,19 @@ def test_of_config_maps_that_several_files_have_nothing_is_said(folder: Folder) 
     assert folder.store.doubled == []
 
 
+def test_of_two_secrets_that_differ_it_is_told_which_one_counts(folder: Folder) -> None:
+    folder.put(b=SECRET)
+    folder.put(a={**SECRET, "stringData": {"token": "new"}})
+    assert folder.store.doubled == [f"{KEYS}: is declared in f/a.yaml, too: what f/b.yaml says counts"]
+
+
+def test_an_object_that_moves_to_another_file_with_a_mistake_serves_on_as_it_was(folder: Folder) -> None:
+    folder.put(a=model("model: {name: first}"))
+    assert engine_name(folder.put(a=None, b=BROKEN)) == "first"
+    assert engine_name(folder.put(b=None, c=BROKEN)) == "first"
+    assert engine_name(folder.put(c=model("model: {name: mended}"))) == "mended"
+
+
 # Errors of the text, and slips in what an object is.
 
 

@@ -18,8 +18,11 @@ def _shortened(groups: int) -> str:
     return front + (f"({GROUP}(:{GROUP}){{0,{rest - 1}}})?" if rest else "")
 
 
-IPV6 = "|".join((f"({GROUP}:){{7}}{GROUP}", *map(_shortened, range(8))))
-"""In hexadecimal throughout. One pattern for both sides: not every API server that we run on knows addresses."""
+OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+MAPPED = rf"::[Ff]{{4}}:{OCTET}(\.{OCTET}){{3}}"
+"""IPv4 as IPv6 has it, the one form with dots that people write."""
+IPV6 = "|".join((f"({GROUP}:){{7}}{GROUP}", *map(_shortened, range(8)), MAPPED))
+"""One pattern for both sides: not every API server that we run on knows addresses."""
 HOST = rf"({PART}(\.{PART})*|\[({IPV6})\])"
 PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 PATH = "(/[A-Za-z0-9._~!$&()*+,;=:@%/-]*)?"
