@@ -89,7 +89,9 @@ class LocalFleet:
     def taken(self, refused: Collection[Key]) -> None:
         """Says what is in force now that the gateway has settled on what was published last, but for these."""
         assert self.plan is not None
-        for line in self.edits.taken(self.plan, {*refused, *self.replicas.behind()}):
+        # Whose name another policy has got is in force without it, which is told as the mistake that it is.
+        losers = {it.subject for it in self.plan.findings if it.reason is Reason.CONFLICTED}
+        for line in self.edits.taken(self.plan, {*refused, *losers, *self.replicas.behind()}):
             self.say(line)
 
     def _sentences(self) -> list[str]:
@@ -148,10 +150,14 @@ def _refuses(finding: Finding) -> bool:
 
 
 def _review(sources: Sequence[Source], namespace: str) -> list[Located]:
-    """Lint's findings with their places. What lint only warns of may keep an object out here."""
+    """Lint's findings with their places. What lint only warns of may keep an object out here.
+
+    Of two policies that claim a name lint does not know who had it first, and would blame the wrong one.
+    """
     return [
         finding._replace(severity=Severity.ERROR) if finding.reason is Reason.UNSUPPORTED else finding
         for finding in review_sources(sources, namespace).findings
+        if finding.reason is not Reason.CONFLICTED
     ]
 
 

@@ -181,6 +181,13 @@ def test_what_the_gateway_refused_is_not_in_force(fleet: Fleet) -> None:
     assert fleet.look() == [f"{P}: revision {fleet.revision()} is in force"]
 
 
+def test_a_policy_that_came_too_late_for_its_name_is_blamed_and_not_said_to_be_in_force(fleet: Fleet) -> None:
+    fleet.start(model(), policy())
+    (only,) = fleet.edit(model(), policy(), policy(name="aaa"))
+    assert only.startswith("RoutingPolicy default/aaa: error: spec.serves.models[0]: ")
+    assert "is served by RoutingPolicy default/p already" in only
+
+
 def test_a_model_is_in_force_when_its_processes_are_all_there(fleet: Fleet) -> None:
     fleet.start(model(), policy())
     fleet.replicas.late = {M}
