@@ -147,6 +147,7 @@ def test_a_copy_in_another_file_changes_nothing(edited: Edited) -> None:
 
 def test_what_comes_into_force_is_mended_or_goes_is_told_once(edited: Edited) -> None:
     subject = f"RoutingPolicy default/{edited.name}"
+    edited.up.said(f"{subject}: revision [0-9a-f]+ is in force")  # as it was made, which may have been answered before
     since = edited.up.mark
     edited.put(edited.good.replace("first", "second"))
     line = edited.up.said(f"{subject}: revision [0-9a-f]+ is in force", since)
