@@ -49,7 +49,7 @@ golden: $(READY) ## Rewrite the golden files, delete orphans, print what changed
 bench: $(READY) ## Measure speed, beside what others take; never part of check
 	@$(PYTEST) tests/bench -s
 
-soak: $(READY) ## Run every test at evidence size, with a bar and a summary; takes more than an hour
+soak: $(READY) ## Run every test at evidence size, with a bar and a summary; takes some two hours
 	@$(BIN)/python -m tests.soak
 
 engine: $(READY) ## Build llama.cpp's server, once, for the tests on a real engine
